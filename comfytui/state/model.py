@@ -1,0 +1,195 @@
+"""What the dashboard knows about one server, frozen: every change makes a new value.
+
+All text in here has passed `client.sanitize`; nothing below this layer needs to clean again.
+Times are seconds since the epoch (float), as our own clock has them, unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from comfytui.workflow.summary import Facts
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Frozen(msgspec.Struct, frozen=True):
+    """Base: equality by value, `msgspec.structs.replace` for changes."""
+
+
+class Phase(StrEnum):
+    """The connection's state."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    REFUSED = "refused"  # it answered, but not as ComfyUI does (HTML, 401, 404): retrying will not help
+    CLOSED = "closed"
+
+
+class Link(Frozen):
+    """The connection itself."""
+
+    url: str
+    phase: Phase = Phase.CONNECTING
+    since: float = 0.0  # when this phase began
+    latency: float | None = None  # seconds, of the last exchange
+    error: str | None = None  # what failed last, and what to do
+    retry_at: float | None = None
+    attempts: int = 0
+
+
+class Stats(Frozen):
+    """`/system_stats`, the parts that are shown. Bytes."""
+
+    version: str = ""
+    pytorch: str = ""
+    python: str = ""
+    os: str = ""
+    argv: tuple[str, ...] = ()
+    ram_total: int = 0
+    ram_free: int = 0
+    devices: tuple[Device, ...] = ()
+    taken: float = 0.0
+
+
+class Device(Frozen):
+    name: str
+    type: str = ""
+    index: int | None = None
+    vram_total: int = 0
+    vram_free: int = 0
+    torch_vram_total: int = 0
+    torch_vram_free: int = 0
+
+
+class JobState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"  # we submitted it and the server no longer knows it
+
+
+class NodeState(StrEnum):
+    WAITING = "waiting"
+    CACHED = "cached"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class NodeRun(Frozen):
+    """A node of a job, in the order in which it is expected to run."""
+
+    id: str
+    class_type: str
+    title: str
+    state: NodeState = NodeState.WAITING
+    value: float = 0.0
+    maximum: float = 0.0  # 0: it told no progress
+    started: float | None = None
+    ended: float | None = None
+
+
+class Output(Frozen):
+    """A file that a job made; what `/view` needs to fetch it."""
+
+    node_id: str
+    kind: str  # images, latents, audio, video, text, …
+    filename: str = ""
+    subfolder: str = ""
+    type: str = "output"  # output | temp | input
+    text: str | None = None  # for kind text
+
+
+class Failure(Frozen):
+    """Why a job failed, as the server told it."""
+
+    message: str
+    exception_type: str = ""
+    node_id: str | None = None
+    node_type: str | None = None
+    traceback: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = EMPTY
+
+
+class Job(Frozen):
+    """A prompt that the server has, had, or should have."""
+
+    id: str
+    state: JobState
+    number: float = 0.0
+    mine: bool = False
+    graph: Mapping[str, Any] = EMPTY  # API format; empty if the server did not tell it
+    extra_data: Mapping[str, Any] = EMPTY
+    facts: Facts = Facts()
+    nodes: tuple[NodeRun, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    created: float | None = None
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, if both ends are known."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
+
+
+class Preview(Frozen):
+    """The newest picture of what is being sampled."""
+
+    prompt_id: str | None
+    node_id: str | None
+    image_type: str
+    image: bytes
+    serial: int  # grows with each preview
+
+
+class Run(Frozen):
+    """What is being executed now."""
+
+    prompt_id: str
+    node_id: str | None = None
+    value: float = 0.0
+    maximum: float = 0.0
+    rate: float | None = None  # steps a second, smoothed
+    left: float | None = None  # seconds, estimated
+    told: bool = True  # False: somebody else's job, the server tells us no progress
+
+
+class TimelineEntry(Frozen):
+    at: float
+    kind: str  # connected, gap, started, node, done, failed, interrupted, …
+    text: str
+    prompt_id: str | None = None
+
+
+class ServerState(Frozen):
+    """Everything about one server. `jobs` holds running, waiting and loaded history entries by id."""
+
+    link: Link
+    version: int = 0  # grows with every change, so that a view can tell old from new
+    features: Mapping[str, Any] = EMPTY
+    stats: Stats | None = None
+    stats_history: tuple[Stats, ...] = ()  # newest last, bounded
+    jobs: Mapping[str, Job] = EMPTY
+    running: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()  # in the order in which they will run
+    history: tuple[str, ...] = ()  # newest first
+    history_complete: bool = False
+    history_loaded: bool = False
+    run: Run | None = None
+    preview: Preview | None = None
+    timeline: tuple[TimelineEntry, ...] = ()  # newest last, bounded
+    object_info: Mapping[str, Any] | None = None  # cleaned; None until loaded
+    queue_remaining: int = 0
+    last_error: str | None = None  # of an action, for a toast

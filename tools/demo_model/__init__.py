@@ -1,0 +1,1 @@
+"""The demo model's whole recipe: pictures, training, export, measurement."""
