@@ -1,0 +1,52 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint types layers unit slow bench docs wheel clean
+
+demo: $(VENV)/.engine
+	$(BIN)/comfytui --local
+
+test: lint types layers unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest -q -n auto -m "not slow and not gpu"
+
+slow: $(VENV)/.dev
+	$(BIN)/pytest -q -m slow
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+# What docs/ and the README show is made from the running program.
+docs: $(VENV)/.dev
+	$(BIN)/python tools/screenshots.py
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --wheel
+
+# A stamp a set of extras: pip runs again only when pyproject.toml has changed.
+$(VENV)/.engine: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[engine]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[engine,dev]'
+	@touch $@ $(VENV)/.engine
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
