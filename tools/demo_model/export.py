@@ -98,7 +98,9 @@ def vae_prefixes(state: Mapping[str, torch.Tensor]) -> Pairs:
             yield f"{half}.{ours}.{level}.{ours[:-7]}samplers.0.conv.", f"{half}.{theirs}.{there}.{theirs}sample.conv."
 
 
-def _rename(state: Mapping[str, torch.Tensor], prefixes: Pairs, inner: Mapping[str, Mapping[str, str]]) -> dict[str, torch.Tensor]:
+def _rename(
+    state: Mapping[str, torch.Tensor], prefixes: Pairs, inner: Mapping[str, Mapping[str, str]]
+) -> dict[str, torch.Tensor]:
     """Every key of `state` under its new name; a key that no prefix covers is an error, not a loss."""
     table = sorted(prefixes, key=lambda pair: -len(pair[0]))
     out = {}
@@ -123,14 +125,18 @@ def unet_to_single_file(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
 
 def vae_to_single_file(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """`AutoencoderKL.state_dict()` with the keys below `first_stage_model.`; attention becomes 1×1 convolutions."""
-    renamed = _rename(state, vae_prefixes(state), {"resnets": {"conv_shortcut": "nin_shortcut"}, "attentions": ATTENTION})
+    renamed = _rename(
+        state, vae_prefixes(state), {"resnets": {"conv_shortcut": "nin_shortcut"}, "attentions": ATTENTION}
+    )
     matrix = re.compile(r"\.attn_1\.(q|k|v|proj_out)\.weight$")
     return {k: v[:, :, None, None] if matrix.search(k) and v.ndim == 2 else v for k, v in renamed.items()}
 
 
 def text_to_single_file(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """`CLIPTextModel.state_dict()` with the keys below `cond_stage_model.transformer.`, of any transformers version."""
-    return {"text_model." + k.removeprefix("text_model."): v for k, v in state.items() if not k.endswith("position_ids")}
+    return {
+        "text_model." + k.removeprefix("text_model."): v for k, v in state.items() if not k.endswith("position_ids")
+    }
 
 
 def single_file(
@@ -153,7 +159,9 @@ def main() -> None:
     state = single_file(*(load_file(o.source / f"{name}.safetensors") for name in ("unet", "text", "vae")))
     broken = [k for k, v in state.items() if not torch.isfinite(v).all()]
     if broken:
-        raise SystemExit(f"{len(broken)} tensors are not finite in float16, the first is {broken[0]}: nothing was written")
+        raise SystemExit(
+            f"{len(broken)} tensors are not finite in float16, the first is {broken[0]}: nothing was written"
+        )
     o.out.parent.mkdir(parents=True, exist_ok=True)
     part = o.out.with_name(o.out.name + ".part")
     save_file(state, part, metadata=METADATA)
