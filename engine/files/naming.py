@@ -1,0 +1,115 @@
+"""Names for saved files: `prefix_00001_.png`, tokens in the prefix, and numbers that are never given twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine.files.safe import UnsafeNameError, clean, inside
+
+_NUMBER = re.compile(r"(\d{1,12})(?:_|\.|$)")
+_MAX_REMEMBERED = 4096  # prefixes; a client may put a seed into each
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlace:
+    """Where the files of one prefix go. `subfolder` is relative to the root, `/` between the parts."""
+
+    folder: Path
+    subfolder: str
+    stem: str
+
+    def name(self, number: int, extension: str, batch_number: int = 0) -> str:
+        """`stem_00001_.png`; `%batch_num%` in the stem becomes `batch_number`."""
+        return f"{self.stem.replace('%batch_num%', str(batch_number))}_{number:05}_{extension}"
+
+
+def save_place(root: Path, prefix: str, width: int = 0, height: int = 0, now: datetime | None = None) -> SavePlace:
+    """Expand the tokens of `prefix` and make its folder below `root`.
+
+    Tokens: `%width% %height% %year% %month% %day% %hour% %minute% %second%` (local time), and
+    `%batch_num%`, which is left for `save`. Raises `UnsafeNameError` if the prefix leaves `root`, and
+    `OSError` if the folder cannot be made.
+    """
+    moment = now or datetime.now()  # local time, as the person at the screen reads it
+    values = {"width": str(width), "height": str(height), "year": str(moment.year)}
+    values |= {unit: f"{getattr(moment, unit):02}" for unit in ("month", "day", "hour", "minute", "second")}
+    expanded = re.sub("%(" + "|".join(values) + ")%", lambda match: values[match[1]], prefix)
+    subfolder, _, stem = clean(expanded).rpartition("/")
+    if expanded.replace("\\", "/").endswith("/"):  # "a/" means: no stem, in the folder a
+        subfolder, stem = clean(expanded), ""
+    folder = inside(root, subfolder)
+    if len(os.fsencode(stem)) > 200:
+        raise UnsafeNameError(f"the file name {stem[:40]!a}… is too long: 200 bytes are the limit")
+    folder.mkdir(parents=True, exist_ok=True)
+    return SavePlace(folder, subfolder, stem)
+
+
+def save(place: SavePlace, data: bytes, extension: str, batch_number: int = 0) -> str:
+    """Write `data` under the next free number and give back the file's name.
+
+    The number is one more than the largest in the folder. The folder is read once for each prefix: a
+    folder of ten thousand pictures takes milliseconds to list, and every save would pay them. Another
+    program that takes a number in between is noticed, because files are only ever created.
+    Raises `OSError` (full disk, no rights) and leaves no partial file.
+    """
+    while True:
+        number = _next_number(place)
+        name = place.name(number, extension, batch_number)
+        try:
+            write_new(place.folder / name, data)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            place.folder.mkdir(parents=True, exist_ok=True)  # somebody cleared the output folder
+            _forget(place)
+            continue
+        return name
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Create `path` with `data`; raises `FileExistsError` if it is there. A failed write leaves nothing."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=True) as file:
+            file.write(data)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+_lock = threading.Lock()
+_last: dict[tuple[str, str], int] = {}
+
+
+def _next_number(place: SavePlace) -> int:
+    key = (str(place.folder), place.stem.casefold())
+    with _lock:
+        if key not in _last:
+            if len(_last) >= _MAX_REMEMBERED:
+                _last.clear()
+            _last[key] = _largest_number(place)
+        _last[key] += 1
+        return _last[key]
+
+
+def _forget(place: SavePlace) -> None:
+    with _lock:
+        _last.pop((str(place.folder), place.stem.casefold()), None)
+
+
+def _largest_number(place: SavePlace) -> int:
+    """The largest number that files of this prefix carry; names are compared without case."""
+    before, token, after = place.stem.casefold().partition("%batch_num%")
+    start = re.compile(re.escape(before) + (r"\d+" if token else "") + re.escape(after) + "_")
+    largest = 0
+    with os.scandir(place.folder) as entries:
+        for entry in entries:
+            name = entry.name.casefold()
+            if (match := start.match(name)) and (number := _NUMBER.match(name, match.end())):
+                largest = max(largest, int(number[1]))
+    return largest
