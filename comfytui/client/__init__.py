@@ -1,0 +1,35 @@
+"""The protocol: everything that is said to a ComfyUI server and everything it answers."""
+
+from comfytui.client.errors import (
+    BadAnswer,
+    BadTarget,
+    ClientError,
+    Denied,
+    Missing,
+    NodeProblems,
+    NotComfyUI,
+    Problem,
+    Refused,
+    ServerFailed,
+    TooLarge,
+    Unreachable,
+)
+from comfytui.client.messages import Submitted
+from comfytui.client.target import Target
+
+__all__ = [
+    "BadAnswer",
+    "BadTarget",
+    "ClientError",
+    "Denied",
+    "Missing",
+    "NodeProblems",
+    "NotComfyUI",
+    "Problem",
+    "Refused",
+    "ServerFailed",
+    "Submitted",
+    "Target",
+    "TooLarge",
+    "Unreachable",
+]
