@@ -36,7 +36,9 @@ def run() -> Iterator[Result]:
     def ours() -> float:
         port = free_port()
         with tempfile.TemporaryDirectory() as base:
-            return _start([sys.executable, "-m", "engine", "--port", str(port), "--base-directory", base, "--cpu"], port)
+            return _start(
+                [sys.executable, "-m", "engine", "--port", str(port), "--base-directory", base, "--cpu"], port
+            )
 
     mine, theirs = interleaved(5, ours, bare)
     yield Result("engine: start to first answer", mine * 1e3, "ms", theirs * 1e3, "bare aiohttp", "at most 3")

@@ -66,7 +66,9 @@ def test_themes_and_examples_are_found(installed: Path, tmp_path: Path) -> None:
         "import comfytui; from comfytui.settings.files import data_dir;"
         "print(comfytui.__file__); print(*sorted(p.name for d in ('themes', 'examples') for p in data_dir(d).iterdir()))"
     )
-    done = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    done = subprocess.run(
+        [installed / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     where, names = done.stdout.splitlines()
     assert str(installed.parent) in where
@@ -79,7 +81,16 @@ def test_the_installed_engine_draws_with_the_demo_model(installed: Path, tmp_pat
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     log = (tmp_path / "log").open("wb")
-    command = [installed / "python", "-m", "engine", "--port", str(port), "--base-directory", str(tmp_path / "base"), "--cpu"]
+    command = [
+        installed / "python",
+        "-m",
+        "engine",
+        "--port",
+        str(port),
+        "--base-directory",
+        str(tmp_path / "base"),
+        "--cpu",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -95,7 +106,18 @@ def test_the_installed_engine_draws_with_the_demo_model(installed: Path, tmp_pat
                 time.sleep(0.1)
         assert "comfytui-demo.safetensors" in info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
         done = subprocess.run(
-            [installed / "comfytui", "run", "txt2img-demo.json", "--server", url, "--set", "KSampler.steps=2", "--output", "out", "--json"],
+            [
+                installed / "comfytui",
+                "run",
+                "txt2img-demo.json",
+                "--server",
+                url,
+                "--set",
+                "KSampler.steps=2",
+                "--output",
+                "out",
+                "--json",
+            ],
             cwd=_examples_copy(installed, tmp_path),
             capture_output=True,
             text=True,

@@ -109,7 +109,9 @@ def _dots(draw: ImageDraw.ImageDraw, w: int, h: int, colour: RGB, n: int) -> Non
             draw.ellipse([(x - r) * w, (y - r) * h, (x + r) * w, (y + r) * h], fill=colour)
 
 
-def _shape(draw: ImageDraw.ImageDraw, w: int, h: int, shape: str, colour: RGB, cx: float, cy: float, r: float, hole: RGB) -> None:
+def _shape(
+    draw: ImageDraw.ImageDraw, w: int, h: int, shape: str, colour: RGB, cx: float, cy: float, r: float, hole: RGB
+) -> None:
     """The unit square is fitted to the shorter side, so that shapes keep their form in a wide picture."""
     s = min(w, h)
     centre = (cx * w, cy * h)
@@ -137,7 +139,12 @@ def single(rng: random.Random, shape: str, colour: str, ground: str, position: b
         r, size = rng.uniform(0.38, 0.45), rng.choice(("large ", "big ", "huge "))
     if position:
         where, cx, cy = rng.choice(
-            ((" on the left", 0.27, 0.5), (" on the right", 0.73, 0.5), (" at the top", 0.5, 0.27), (" at the bottom", 0.5, 0.73))
+            (
+                (" on the left", 0.27, 0.5),
+                (" on the right", 0.73, 0.5),
+                (" at the top", 0.5, 0.27),
+                (" at the bottom", 0.5, 0.73),
+            )
         )
         r = min(r, rng.uniform(0.17, 0.24))
     fg, bg = _jitter(rng, COLOURS[colour]), _jitter(rng, COLOURS[ground])
@@ -213,7 +220,12 @@ SKIES: dict[str, tuple[RGB, str]] = {
     "an orange sunset": ((245, 140, 60), "sun"),
     "a grey sky": ((160, 165, 175), "none"),
 }
-GROUNDS: dict[str, RGB] = {"green hills": (60, 150, 65), "the sea": (25, 85, 165), "a yellow desert": (230, 195, 105), "snow": (238, 242, 248)}
+GROUNDS: dict[str, RGB] = {
+    "green hills": (60, 150, 65),
+    "the sea": (25, 85, 165),
+    "a yellow desert": (230, 195, 105),
+    "snow": (238, 242, 248),
+}
 
 
 def landscape(rng: random.Random) -> Scene:
@@ -225,9 +237,19 @@ def landscape(rng: random.Random) -> Scene:
     colour = rng.choice(("red", "white", "blue", "yellow"))
     horizon, x, lx = rng.uniform(0.58, 0.68), rng.uniform(0.38, 0.62), rng.choice((0.2, 0.8))
     lamp = "with a moon" if light == "moon" else "with a sun"
-    subject = {"": "", "boat": f"a {colour} boat on ", "house": f"a {colour} house on ", "tree": "a tree on ", "mountain": "a mountain behind "}[thing]
+    subject = {
+        "": "",
+        "boat": f"a {colour} boat on ",
+        "house": f"a {colour} house on ",
+        "tree": "a tree on ",
+        "mountain": "a mountain behind ",
+    }[thing]
     tail = f"{ground} under {sky}"
-    captions = (f"{subject}{tail}", f"{subject}{tail} {lamp}" if light != "none" else f"{subject}{tail}", f"a landscape of {subject}{tail}")
+    captions = (
+        f"{subject}{tail}",
+        f"{subject}{tail} {lamp}" if light != "none" else f"{subject}{tail}",
+        f"a landscape of {subject}{tail}",
+    )
 
     def paint(draw: ImageDraw.ImageDraw, w: int, h: int) -> None:
         def box(x0: float, y0: float, x1: float, y1: float) -> list[float]:
@@ -242,21 +264,35 @@ def landscape(rng: random.Random) -> Scene:
             draw.ellipse(box(lx - 0.1, 0.12, lx + 0.1, 0.32), fill=lit)
         if thing == "mountain":
             draw.polygon(poly((x - 0.36, horizon), (x, horizon - 0.36), (x + 0.36, horizon)), fill=(110, 105, 120))
-            draw.polygon(poly((x - 0.12, horizon - 0.24), (x, horizon - 0.36), (x + 0.12, horizon - 0.24)), fill=(245, 245, 250))
+            draw.polygon(
+                poly((x - 0.12, horizon - 0.24), (x, horizon - 0.36), (x + 0.12, horizon - 0.24)), fill=(245, 245, 250)
+            )
         draw.rectangle(box(0, horizon, 1, 1), fill=earth)
         if ground == "green hills":
             draw.ellipse(box(-0.3, horizon - 0.1, 0.6, 1.3), fill=earth)
             draw.ellipse(box(0.45, horizon - 0.07, 1.4, 1.3), fill=earth)
         if thing == "house":
             draw.rectangle(box(x - 0.15, horizon - 0.1, x + 0.15, horizon + 0.14), fill=COLOURS[colour])
-            draw.polygon(poly((x - 0.2, horizon - 0.1), (x, horizon - 0.28), (x + 0.2, horizon - 0.1)), fill=(110, 50, 40))
+            draw.polygon(
+                poly((x - 0.2, horizon - 0.1), (x, horizon - 0.28), (x + 0.2, horizon - 0.1)), fill=(110, 50, 40)
+            )
             draw.rectangle(box(x - 0.04, horizon + 0.0, x + 0.05, horizon + 0.14), fill=(60, 35, 25))
         elif thing == "tree":
             draw.rectangle(box(x - 0.035, horizon - 0.1, x + 0.035, horizon + 0.15), fill=(100, 65, 35))
             draw.ellipse(box(x - 0.17, horizon - 0.38, x + 0.17, horizon - 0.04), fill=(25, 105, 45))
         elif thing == "boat":
-            draw.polygon(poly((x - 0.2, horizon + 0.06), (x + 0.2, horizon + 0.06), (x + 0.12, horizon + 0.17), (x - 0.12, horizon + 0.17)), fill=COLOURS[colour])
-            draw.polygon(poly((x, horizon - 0.28), (x + 0.15, horizon + 0.02), (x, horizon + 0.02)), fill=(245, 245, 245))
+            draw.polygon(
+                poly(
+                    (x - 0.2, horizon + 0.06),
+                    (x + 0.2, horizon + 0.06),
+                    (x + 0.12, horizon + 0.17),
+                    (x - 0.12, horizon + 0.17),
+                ),
+                fill=COLOURS[colour],
+            )
+            draw.polygon(
+                poly((x, horizon - 0.28), (x + 0.15, horizon + 0.02), (x, horizon + 0.02)), fill=(245, 245, 245)
+            )
 
     return Scene(captions, paint)
 

@@ -92,8 +92,19 @@ def workflow(text: str, seed: int, width: int, height: int, steps: int, cfg: flo
         "2": node("CLIPTextEncode", clip=["1", 1], text=text),
         "3": node("CLIPTextEncode", clip=["1", 1], text=""),
         "4": node("EmptyLatentImage", width=width, height=height, batch_size=1),
-        "5": node("KSampler", model=["1", 0], positive=["2", 0], negative=["3", 0], latent_image=["4", 0], seed=seed,
-                  steps=steps, cfg=cfg, sampler_name="euler", scheduler="normal", denoise=1.0),  # fmt: skip
+        "5": node(
+            "KSampler",
+            model=["1", 0],
+            positive=["2", 0],
+            negative=["3", 0],
+            latent_image=["4", 0],
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler_name="euler",
+            scheduler="normal",
+            denoise=1.0,
+        ),  # fmt: skip
         "6": node("VAEDecode", samples=["5", 0], vae=["1", 2]),
         "7": node("PreviewImage", images=["6", 0]),
     }
@@ -139,14 +150,21 @@ def main() -> None:
             text = f"a{'n' if colour[0] in 'aeiou' else ''} {colour} {shape} on a{'n' if ground[0] in 'aeiou' else ''} {ground} background"
             result = picture(o.server, workflow(text, 1000 + i, *o.size, o.steps, o.cfg))
             seen = look(result)
-            verdict = {"shape": seen.shape == shape, "colour": seen.colour == colour, "background": seen.ground == ground}
+            verdict = {
+                "shape": seen.shape == shape,
+                "colour": seen.colour == colour,
+                "background": seen.ground == ground,
+            }
             right.update(k for k, ok in verdict.items() if ok)
             right["all three"] += all(verdict.values())
             if not all(verdict.values()):
                 wrong[f"{text} -> {seen.colour} {seen.shape} on {seen.ground}"] += 1
             shown.append((result, all(verdict.values())))
         n = len(chosen)
-        print(f"{kind:7s} {n} prompts: " + ", ".join(f"{k} {right[k] / n:.1%}" for k in ("shape", "colour", "background", "all three")))
+        print(
+            f"{kind:7s} {n} prompts: "
+            + ", ".join(f"{k} {right[k] / n:.1%}" for k in ("shape", "colour", "background", "all three"))
+        )
         for line in list(wrong)[:12]:
             print("   ", line)
     if o.sheet:

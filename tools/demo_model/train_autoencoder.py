@@ -26,7 +26,13 @@ from demo_model.space import SCALE, analytic_latent
 
 ENCODER_SIZES = ((64, 64, 16), (128, 128, 6), (96, 128, 6), (192, 192, 2))
 # (picture, crop, batch): the crop is what the decoder draws, cut from a picture of that size
-DECODER_SIZES = (((64, 64, 6), 0.35), ((128, 48, 8), 0.35), ((128, 64, 6), 0.18), ((192, 64, 6), 0.06), ((128, 128, 2), 0.06))
+DECODER_SIZES = (
+    ((64, 64, 6), 0.35),
+    ((128, 48, 8), 0.35),
+    ((128, 64, 6), 0.18),
+    ((192, 64, 6), 0.06),
+    ((128, 128, 2), 0.06),
+)
 
 
 def pictures(rng: random.Random, w: int, h: int, n: int) -> torch.Tensor:
@@ -83,7 +89,9 @@ def main() -> None:
         for i, loss in enumerate(losses):
             means[i] = 0.97 * means[i] + 0.03 * loss.item()
         if step % 20 == 0:
-            print(f"{time.time() - start:6.0f} s  step {step}  decoder {means[0]:.4f}  encoder {means[1]:.4f}", flush=True)
+            print(
+                f"{time.time() - start:6.0f} s  step {step}  decoder {means[0]:.4f}  encoder {means[1]:.4f}", flush=True
+            )
         if time.time() - saved > 120 or done >= 1:
             saved = time.time()
             save(model, o.out)

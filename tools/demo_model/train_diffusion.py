@@ -29,7 +29,15 @@ OFFSET_NOISE = 0.35
 UNCONDITIONAL = 0.1  # share of captions left empty, for classifier-free guidance
 # (width, height, batch) of the pictures, with their share of the steps, early and late
 EARLY = (((64, 64, 64), 0.8), ((96, 96, 32), 0.2))
-LATE = (((64, 64, 64), 0.12), ((96, 96, 32), 0.15), ((128, 128, 24), 0.49), ((192, 192, 8), 0.08), ((160, 160, 12), 0.06), ((128, 96, 24), 0.05), ((96, 128, 24), 0.05))
+LATE = (
+    ((64, 64, 64), 0.12),
+    ((96, 96, 32), 0.15),
+    ((128, 128, 24), 0.49),
+    ((192, 192, 8), 0.08),
+    ((160, 160, 12), 0.06),
+    ((128, 96, 24), 0.05),
+    ((96, 128, 24), 0.05),
+)
 
 
 def alphas_cumprod() -> torch.Tensor:
