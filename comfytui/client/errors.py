@@ -1,5 +1,7 @@
 """What can go wrong between us and a server: one small tree, each message saying what, where and what to do."""
 
+# ruff: noqa: N818 -- the names say what happened, as those of httpx do
+
 from __future__ import annotations
 
 from collections.abc import Mapping

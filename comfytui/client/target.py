@@ -48,8 +48,9 @@ class Target(msgspec.Struct, frozen=True):
         Without a scheme it is http, and without a port 8188; with a scheme the scheme's own port. Raises BadTarget.
         """
         text = address.strip()
+        shown = repr(text if "@" not in text else "…@" + text.rpartition("@")[2])  # never a password
         if not text or any(ord(c) < 0x21 or ord(c) == 0x7F for c in text):
-            raise BadTarget(f"{address!r} is not a server's address. Write host:port or http(s)://host:port/path.")
+            raise BadTarget(f"{shown} is not a server's address. Write host:port or http(s)://host:port/path.")
         explicit = "://" in text
         if not explicit and text.count(":") > 1 and not text.startswith("["):
             text = f"[{text}]"  # a bare IPv6 address
@@ -59,12 +60,12 @@ class Target(msgspec.Struct, frozen=True):
             if host and ":" in host:
                 ipaddress.ip_address(host.partition("%")[0])
         except ValueError as error:
-            raise BadTarget(f"{address!r} is not a server's address: {error}. Write host:port or a URL.") from error
+            raise BadTarget(f"{shown} is not a server's address: {error}. Write host:port or a URL.") from error
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         if scheme not in ("http", "https"):
             raise BadTarget(f"{parts.scheme}:// is not spoken by ComfyUI. Use http:// or https://.")
         if not host:
-            raise BadTarget(f"{address!r} names no host. Write host:port or http(s)://host:port/path.")
+            raise BadTarget(f"{shown} names no host. Write host:port or http(s)://host:port/path.")
         if port is None and not explicit:
             port = DEFAULT_PORT
         basic = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None

@@ -45,7 +45,7 @@ class Connection:
         """Do not wait any longer: try to connect at once (also after a refusal)."""
         raise NotImplementedError
 
-    async def wait_live(self, timeout: float) -> None:
+    async def wait_live(self, timeout: float) -> None:  # noqa: ASYNC109 -- the caller knows how long it may wait
         """Return when the connection is live. Raises ClientError with the reason when it was refused or time is up."""
         raise NotImplementedError
 

@@ -32,7 +32,7 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-class Link(Frozen):
+class Link(Frozen, frozen=True):
     """The connection itself."""
 
     url: str
@@ -44,7 +44,7 @@ class Link(Frozen):
     attempts: int = 0
 
 
-class Stats(Frozen):
+class Stats(Frozen, frozen=True):
     """`/system_stats`, the parts that are shown. Bytes."""
 
     version: str = ""
@@ -58,7 +58,7 @@ class Stats(Frozen):
     taken: float = 0.0
 
 
-class Device(Frozen):
+class Device(Frozen, frozen=True):
     name: str
     type: str = ""
     index: int | None = None
@@ -86,7 +86,7 @@ class NodeState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class NodeRun(Frozen):
+class NodeRun(Frozen, frozen=True):
     """A node of a job, in the order in which it is expected to run."""
 
     id: str
@@ -99,7 +99,7 @@ class NodeRun(Frozen):
     ended: float | None = None
 
 
-class Output(Frozen):
+class Output(Frozen, frozen=True):
     """A file that a job made; what `/view` needs to fetch it."""
 
     node_id: str
@@ -110,7 +110,7 @@ class Output(Frozen):
     text: str | None = None  # for kind text
 
 
-class Failure(Frozen):
+class Failure(Frozen, frozen=True):
     """Why a job failed, as the server told it."""
 
     message: str
@@ -121,7 +121,7 @@ class Failure(Frozen):
     inputs: Mapping[str, Any] = EMPTY
 
 
-class Job(Frozen):
+class Job(Frozen, frozen=True):
     """A prompt that the server has, had, or should have."""
 
     id: str
@@ -144,7 +144,7 @@ class Job(Frozen):
         return None if self.started is None or self.ended is None else self.ended - self.started
 
 
-class Preview(Frozen):
+class Preview(Frozen, frozen=True):
     """The newest picture of what is being sampled."""
 
     prompt_id: str | None
@@ -154,7 +154,7 @@ class Preview(Frozen):
     serial: int  # grows with each preview
 
 
-class Run(Frozen):
+class Run(Frozen, frozen=True):
     """What is being executed now."""
 
     prompt_id: str
@@ -166,14 +166,14 @@ class Run(Frozen):
     told: bool = True  # False: somebody else's job, the server tells us no progress
 
 
-class TimelineEntry(Frozen):
+class TimelineEntry(Frozen, frozen=True):
     at: float
     kind: str  # connected, gap, started, node, done, failed, interrupted, …
     text: str
     prompt_id: str | None = None
 
 
-class ServerState(Frozen):
+class ServerState(Frozen, frozen=True):
     """Everything about one server. `jobs` holds running, waiting and loaded history entries by id."""
 
     link: Link
