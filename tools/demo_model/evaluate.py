@@ -70,7 +70,14 @@ def look(picture: Image.Image) -> Seen:
     """Name the background (the frame's median), the largest thing on it, its colour and its shape."""
     pixels = np.asarray(picture.convert("RGB"), float)
     edge = max(3, pixels.shape[0] // 24)
-    frame = np.concatenate([pixels[:edge].reshape(-1, 3), pixels[-edge:].reshape(-1, 3), pixels[:, :edge].reshape(-1, 3), pixels[:, -edge:].reshape(-1, 3)])  # fmt: skip
+    frame = np.concatenate(
+        [
+            pixels[:edge].reshape(-1, 3),
+            pixels[-edge:].reshape(-1, 3),
+            pixels[:, :edge].reshape(-1, 3),
+            pixels[:, -edge:].reshape(-1, 3),
+        ]
+    )
     back = np.median(frame, 0)
     labels, n = ndimage.label(np.sqrt(((pixels - back) ** 2).sum(-1)) > 55)
     if not n:
@@ -104,7 +111,7 @@ def workflow(text: str, seed: int, width: int, height: int, steps: int, cfg: flo
             sampler_name="euler",
             scheduler="normal",
             denoise=1.0,
-        ),  # fmt: skip
+        ),
         "6": node("VAEDecode", samples=["5", 0], vae=["1", 2]),
         "7": node("PreviewImage", images=["6", 0]),
     }
