@@ -1,0 +1,24 @@
+"""Bytes that reach the terminal while nothing happens, connected to a live engine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from benchmarks.result import Result
+from benchmarks.server import engine
+from tests.support.terminal import Terminal
+
+SECONDS = 15
+
+
+def run() -> Iterator[Result]:
+    with engine() as url, tempfile.TemporaryDirectory() as home:
+        environment = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}
+        with Terminal([sys.executable, "-m", "comfytui", "--server", url], 120, 40, env=environment) as terminal:
+            terminal.wait_for("●")
+            for key, name in (("1", "live"), ("2", "queue"), ("3", "history"), ("4", "nodes"), ("5", "workflows"), ("6", "settings")):
+                terminal.press(key)
+                terminal.settle(1.0)
+                yield Result(f"idle, {name}", terminal.count(SECONDS) / SECONDS, "bytes/s", target="0")

@@ -1,0 +1,54 @@
+"""Time to the first frame, against a Textual application that does nothing, and a peer if one is installed.
+
+A peer (posting or harlequin, on PATH or at `$COMFYTUI_PEER`) is a full program of the same kind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from benchmarks.result import Result, interleaved
+from tests.support.terminal import Terminal
+
+TRIVIAL = """
+from textual.app import App
+from textual.widgets import Static
+class Trivial(App):
+    def compose(self): yield Static("first frame")
+Trivial().run()
+"""
+PEERS = {"posting": r"Collection|Send|URL", "harlequin": r"Query Editor|Data Catalog|Run Query"}
+
+
+def _first(command: list[str], pattern: str) -> float:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Terminal(command, 120, 40, env={"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}) as terminal,
+    ):
+        return terminal.wait_for(pattern, 30)
+
+
+def _peer() -> tuple[str, str] | None:
+    for name, pattern in PEERS.items():
+        if found := os.environ.get("COMFYTUI_PEER") if name in os.environ.get("COMFYTUI_PEER", "") else shutil.which(name):
+            return found, pattern
+    return None
+
+
+def run() -> Iterator[Result]:
+    def ours() -> float:
+        return _first([sys.executable, "-m", "comfytui", "--server", "http://127.0.0.1:9"], "History")
+
+    def trivial() -> float:
+        return _first([sys.executable, "-c", TRIVIAL], "first frame")
+
+    mine, least = interleaved(7, ours, trivial)
+    yield Result("dashboard: first frame", mine * 1e3, "ms", least * 1e3, "a trivial Textual app", "at most 1.6")
+    if peer := _peer():
+        path, pattern = peer
+        mine, theirs = interleaved(5, ours, lambda: _first([path], pattern))
+        yield Result("dashboard: first frame", mine * 1e3, "ms", theirs * 1e3, path.rsplit("/", 1)[-1], "below 1")
