@@ -205,7 +205,11 @@ def _guess(value: Any) -> str:
 
 def _limit(value: Any) -> float | None:
     """A bound as the server gave it; integers stay integers, since seeds do not fit a double."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or (isinstance(value, float) and math.isnan(value))
+    ):
         return None
     return value
 
@@ -270,7 +274,7 @@ def _number(field: Field, value: Any, *, whole: bool) -> Any:
             number = float(value)
     except (ValueError, OverflowError):
         return _refused(field, value, "Give a whole number" if whole else "Give a number")
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         return _refused(field, value, "Give a finite number")
     if (field.min is not None and number < field.min) or (field.max is not None and number > field.max):
         low = "…" if field.min is None else f"{field.min:g}" if isinstance(field.min, float) else str(field.min)

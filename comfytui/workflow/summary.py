@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from comfytui.workflow import trace
-from comfytui.workflow.graph import Graph, Place, inputs
+from comfytui.workflow.graph import Graph, inputs
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -83,9 +83,9 @@ def _without_sampler(graph: Graph, name: str) -> Facts:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return int(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else int(value)
 
 
 def _number(value: Any) -> float | None:
@@ -99,6 +99,3 @@ def _number(value: Any) -> float | None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-__all__ = ["Facts", "Place", "facts"]

@@ -1,0 +1,188 @@
+"""The settings: one model that is validator, defaults, and the table that the settings screen and the docs show."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, field
+
+Images = Literal["auto", "truecolor", "256", "shades", "off"]
+Choice = Literal["ask", "yes", "no"]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the parts: a misspelt key is an error, and never silently ignored."""
+
+
+class Profile(Part, frozen=True):
+    """A server by name: `[servers.NAME]`."""
+
+    url: Annotated[str, Meta(description="host:port, or http(s)://host:port/prefix", min_length=1)]
+    token: Annotated[str, Meta(description="sent as Authorization: Bearer …; best given as $VARIABLE")] = ""
+    headers: Annotated[dict[str, str], Meta(description="sent with every request; values may be $VARIABLE")] = {}
+    verify: Annotated[bool, Meta(description="check the certificate of https servers")] = True
+    ca: Annotated[str, Meta(description="path of a CA bundle to trust instead of the system's")] = ""
+
+
+class Confirm(Part, frozen=True):
+    """What is asked before it is done: `[confirm]`."""
+
+    interrupt: Annotated[bool, Meta(description="before the running job is interrupted")] = False
+    cancel: Annotated[bool, Meta(description="before waiting jobs are taken out of the queue")] = False
+    clear_queue: Annotated[bool, Meta(description="before the whole queue is cleared")] = True
+    delete_history: Annotated[bool, Meta(description="before entries of the history are deleted")] = True
+
+
+class Engine(Part, frozen=True):
+    """The local engine: `[engine]`."""
+
+    port: Annotated[int, Meta(description="where it listens", ge=1, le=65535)] = 8188
+    arguments: Annotated[
+        tuple[str, ...], Meta(description='more flags for it, as in ["--lowvram", "--output-directory", "/data"]')
+    ] = ()
+
+
+class Settings(Part, frozen=True):
+    """All settings. A file gives those that differ; the rest have the defaults here."""
+
+    server: Annotated[str, Meta(description="the server to use: an address, or a name of [servers]", min_length=1)] = (
+        "http://127.0.0.1:8188"
+    )
+    theme: Annotated[
+        str, Meta(description="a file of themes/ without .toml, or the path of your own", min_length=1)
+    ] = "dark"
+    images: Annotated[Images, Meta(description="how pictures are drawn; auto looks at the terminal")] = "auto"
+    previews: Annotated[bool, Meta(description="ask for pictures while a job is sampling")] = True
+    workflow_folders: Annotated[tuple[str, ...], Meta(description="folders with your workflow files")] = ()
+    output_dir: Annotated[str, Meta(description="where pictures are saved; . is where you started", min_length=1)] = "."
+    leave_engine_running: Annotated[
+        Choice, Meta(description="on leaving, let the local engine go on; ask asks once and remembers")
+    ] = "ask"
+    confirm: Annotated[Confirm, Meta(description="what is asked before it is done")] = field(default_factory=Confirm)
+    engine: Annotated[Engine, Meta(description="the local engine")] = field(default_factory=Engine)
+    servers: Annotated[dict[str, Profile], Meta(description="servers by name")] = {}
+    keys: Annotated[dict[str, str], Meta(description='your own keys: action = "key", as in run_again = "ctrl+r"')] = {}
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. `file` and `key` say which (either may be empty), `problem` why, `fix` what to do."""
+
+    def __init__(self, problem: str, *, file: str = "", key: str = "", fix: str = "") -> None:
+        self.problem = problem
+        self.file = file
+        self.key = key
+        self.fix = fix
+        where = ", ".join(part for part in (file, key) if part)
+        text = f"{where}: {problem}" if where else problem
+        super().__init__(f"{text}. {fix}" if fix else text)
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One setting as a screen or a page shows it."""
+
+    key: str  # dotted, as in confirm.interrupt
+    kind: str  # text | number | yes/no | choice | list | table
+    default: Any
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+def validate(raw: Mapping[str, Any], *, file: str = "") -> Settings:
+    """Settings from plain data. Raises SettingsError with the file and the dotted key."""
+    try:
+        return msgspec.convert(dict(raw), Settings)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), raw, file) from error
+
+
+def get(settings: Settings, key: str) -> Any:
+    """The value of a dotted key. Raises SettingsError if there is no such key."""
+    value: Any = settings
+    for part in key.split("."):
+        if isinstance(value, Mapping):
+            if part not in value:
+                raise SettingsError("is not set", key=key)
+            value = value[part]
+        elif isinstance(value, msgspec.Struct) and part in value.__struct_fields__:
+            value = getattr(value, part)
+        else:
+            names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
+            raise SettingsError("there is no such setting", key=key, fix=_suggest(part, names))
+    return value
+
+
+def options(model: type[Part] = Settings, prefix: str = "") -> list[Option]:
+    """Every setting, in the order of the model; tables of free names (servers, keys) as one."""
+    hints = get_type_hints(model, include_extras=True)
+    found: list[Option] = []
+    for info in msgspec.structs.fields(model):
+        hint = hints[info.name]
+        base, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        description = next((meta.description for meta in extras if isinstance(meta, Meta) and meta.description), "")
+        if isinstance(base, type) and issubclass(base, Part):
+            found.extend(options(base, f"{prefix}{info.name}."))
+            continue
+        kind, choices = _kind(base)
+        default: Any = info.default
+        if default is msgspec.NODEFAULT:
+            default = info.default_factory() if callable(info.default_factory) else None
+        found.append(Option(f"{prefix}{info.name}", kind, default, description, choices))
+    return found
+
+
+def _kind(base: Any) -> tuple[str, tuple[str, ...]]:
+    origin = get_origin(base)
+    if origin is Literal:
+        return "choice", get_args(base)
+    if origin in (Union, UnionType):
+        return _kind(next(each for each in get_args(base) if each is not NoneType))
+    if origin is tuple:
+        return "list", ()
+    if origin is dict:
+        return "table", ()
+    return {bool: "yes/no", int: "number", float: "number"}.get(base, "text"), ()
+
+
+def _explained(message: str, raw: Mapping[str, Any], file: str) -> SettingsError:
+    """msgspec's message as ours: the key in words, and what it could have been."""
+    problem, _, path = message.partition(" - at ")
+    parts = [part for part in re.split(r"\.(?![.\]])", re.sub(r"^(key in )?`?\$", "", path).rstrip("`")) if part]
+    if parts and parts[0].endswith("[...]"):
+        table = parts[0].removesuffix("[...]")
+        parts[:1] = [table, _guilty(table, raw[table])]
+    if unknown := re.search(r"unknown field `(.*)`", problem):
+        model = {"confirm": Confirm, "engine": Engine, "servers": Profile}.get(parts[0] if parts else "", Settings)
+        fix = _suggest(unknown[1], model.__struct_fields__)
+        return SettingsError("there is no such setting", file=file, key=".".join([*parts, unknown[1]]), fix=fix)
+    if missing := re.search(r"missing required field `(.*)`", problem):
+        return SettingsError("is missing", file=file, key=".".join([*parts, missing[1]]))
+    key = ".".join(parts)
+    if invalid := re.search(r"Invalid enum value '?(.*?)'?$", problem):
+        allowed = next((each.choices for each in options() if each.key == key), ())
+        return SettingsError(f"cannot be {invalid[1]!r}", file=file, key=key, fix=f"Use one of {', '.join(allowed)}")
+    for theirs, ours in (("`", ""), ("Expected", "expected"), ("str", "text"), ("bool", "true or false")):
+        problem = problem.replace(theirs, ours)
+    return SettingsError(problem, file=file, key=key)
+
+
+def _guilty(table: str, entries: Mapping[str, Any]) -> str:
+    """The name of the first bad entry: msgspec does not tell the keys of free tables."""
+    kind = Profile if table == "servers" else str
+    for name, entry in entries.items():
+        try:
+            msgspec.convert(entry, kind)
+        except msgspec.ValidationError:
+            return name
+    return "…"
+
+
+def _suggest(name: str, names: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, names, n=2)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"There is: {', '.join(names)}" if names else ""
