@@ -93,7 +93,7 @@ class Refused(ClientError):
         self.type = type
         self.details = details
         self.node_errors: Mapping[str, NodeProblems] = node_errors or {}
-        lines = [f"{message}: {details}" if details else message]
+        lines = [f"{message}: {details}" if details not in ("", message) else message]
         for node in self.node_errors.values():
             name = f"node {node.node_id}" + (f" ({node.class_type})" if node.class_type else "")
             lines += [f"{name}: {problem}" for problem in node.problems]

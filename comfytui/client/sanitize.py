@@ -23,6 +23,7 @@ and the raw form of a document costs nothing in the usual case.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -81,7 +82,7 @@ def json_value(value: Any, *, depth: int = MAX_DEPTH, items: int = MAX_ITEMS) ->
     """A decoded JSON value with every string and key in it cleaned as a block.
 
     Beyond `depth` levels or `items` values the rest is replaced by `…`. Returns `value` itself if all of it was clean.
-    Two keys that become equal keep the first value.
+    Two keys that become equal keep the first value. NaN and infinities become None.
     """
     return _Cleaner(items).value(value, depth)
 
@@ -95,6 +96,10 @@ class _Cleaner:
     def value(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
             return block(value)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None  # ComfyUI writes NaN; no JSON of ours may
+        if isinstance(value, int):
+            return value if value.bit_length() <= 256 else CUT  # writing out huge ones takes quadratic time
         if not isinstance(value, dict | list | tuple):
             return value
         if depth <= 0 or self.left <= 0:
