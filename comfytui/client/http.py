@@ -1,0 +1,379 @@
+"""The requests: one method a route, bounded answers, and every failure as a `ClientError` that says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import ssl
+from collections.abc import Callable, Container, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from comfytui.client import answers, sanitize
+from comfytui.client import messages as m
+from comfytui.client.errors import (
+    BadAnswer,
+    BadTarget,
+    ClientError,
+    Denied,
+    Missing,
+    NotComfyUI,
+    ServerFailed,
+    TooLarge,
+    Unreachable,
+)
+from comfytui.client.frames import log_lines, logs
+from comfytui.client.readers import decode, mapping
+from comfytui.client.target import Target
+
+Read = TypeVar("Read")
+
+MEBI = 1 << 20
+MAX_JSON = 64 * MEBI  # object_info of a full install is below 10
+MAX_FILE = 512 * MEBI  # a video; what is larger does not belong in memory
+IN_THREAD = 256 * 1024  # bytes of JSON from which decoding and cleaning would be felt as a pause of the screen
+
+
+class Http:
+    """The HTTP side of one server. Open connections are shared; close it with `aclose` or as a context manager."""
+
+    def __init__(self, target: Target, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`transport` replaces the network. Raises BadTarget for headers or a CA bundle that cannot be used."""
+        self.target = target
+        self.server_date: float | None = None  # seconds, of the newest answer, as the server's clock has them
+        try:
+            self._client = httpx.AsyncClient(
+                headers={"Accept": "application/json, */*", "User-Agent": "comfytui", **target.request_headers()},
+                verify=tls_context(target.verify),
+                timeout=httpx.Timeout(target.timeout, pool=None),
+                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+                follow_redirects=False,  # credentials go nowhere but where they were meant for
+                transport=transport,
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise BadTarget(f"{target.label}: headers or CA bundle cannot be used: {error}") from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the open connections."""
+        await self._client.aclose()
+
+    # Routes ----------------------------------------------------------------------------------------------------------
+
+    async def queue_remaining(self) -> int:
+        """GET /prompt: how many jobs wait or run. The smallest question there is: also tells whether this is ComfyUI."""
+        data = mapping(await self._json("GET", "/prompt"))
+        info = data.get("exec_info")
+        if not isinstance(info, dict):
+            raise self._not_comfyui("its /prompt says nothing about a queue")
+        count = info.get("queue_remaining")
+        return count if isinstance(count, int) else 0
+
+    async def queue(self, known: Container[str] = ()) -> m.Queue:
+        """GET /queue. The graphs of `known` ids are not read again."""
+        return await self._read("/queue", lambda value: answers.queue(value, known))
+
+    async def delete_waiting(self, ids: Iterable[str]) -> None:
+        """POST /queue: what is not waiting is ignored by the server."""
+        await self._send("/queue", {"delete": list(ids)})
+
+    async def clear_waiting(self) -> None:
+        await self._send("/queue", {"clear": True})
+
+    async def history(
+        self, *, max_items: int, offset: int | None = None, known: Container[str] = ()
+    ) -> tuple[m.HistoryEntry, ...]:
+        """GET /history, oldest first: the last `max_items`, or as many from index `offset` (0 is the oldest)."""
+        query = {"max_items": str(max_items)} | ({} if offset is None else {"offset": str(offset)})
+        return await self._read("/history", lambda value: answers.history(value, known), query)
+
+    async def history_entry(self, prompt_id: str) -> m.HistoryEntry:
+        """GET /history/{id}. Raises Missing: the server says `{}` then."""
+        found = await self._read(f"/history/{_segment(prompt_id)}", answers.history)
+        if not found:
+            raise Missing(f"The server has no history of prompt {sanitize.key(prompt_id)}.", where=self.target.url)
+        return found[0]
+
+    async def delete_history(self, ids: Iterable[str]) -> None:
+        await self._send("/history", {"delete": list(ids)})
+
+    async def finished_total(self) -> int | None:
+        """How long the history is, from GET /api/jobs; None if this server has no such route."""
+        try:
+            data = mapping(await self._json("GET", "/api/jobs", {"status": "completed,failed", "limit": "1"}))
+        except (Missing, NotComfyUI, ServerFailed):
+            return None
+        total = mapping(data.get("pagination")).get("total")
+        return total if isinstance(total, int) and not isinstance(total, bool) else None
+
+    async def submit(self, body: Mapping[str, Any]) -> m.Submitted:
+        """POST /prompt. Raises Refused when validation failed."""
+        return answers.submitted(await self._json("POST", "/prompt", body=body))
+
+    async def interrupt(self, prompt_id: str | None = None) -> None:
+        await self._send("/interrupt", {} if prompt_id is None else {"prompt_id": prompt_id})
+
+    async def free(self, *, unload_models: bool, free_memory: bool) -> None:
+        await self._send("/free", {"unload_models": unload_models, "free_memory": free_memory})
+
+    async def system_stats(self) -> m.SystemStats:
+        return await self._read("/system_stats", answers.system_stats)
+
+    async def object_info(self) -> Mapping[str, Any]:
+        """GET /object_info, cleaned. Megabytes on a full install: ask once."""
+        return await self._read("/object_info", _object)
+
+    async def models(self, folder: str | None = None) -> tuple[str, ...]:
+        """GET /models[/folder]. Raises Missing for an unknown folder."""
+        return await self._read("/models" if folder is None else f"/models/{_segment(folder)}", answers.names)
+
+    async def settings(self) -> Mapping[str, Any]:
+        return await self._read("/settings", _object)
+
+    async def set_setting(self, key: str, value: Any) -> None:
+        await self._send(f"/settings/{_segment(key)}", value)
+
+    async def logs(self) -> tuple[str, ...]:
+        """GET /internal/logs/raw, or /internal/logs on older servers."""
+        try:
+            return logs(mapping(await self._json("GET", "/internal/logs/raw"))).lines
+        except (Missing, NotComfyUI, BadAnswer):
+            return tuple(log_lines(await self._json("GET", "/internal/logs")))
+
+    async def view(self, name: m.RawName, preview: str | None = None) -> bytes:
+        """GET /view: the bytes of a file. Raises Missing when it is gone (temporary files die with the server)."""
+        query = {"filename": name.filename, "subfolder": name.subfolder, "type": name.type}
+        if preview is not None:
+            query["preview"] = preview
+        try:
+            return (await self._request("GET", "/view", query, limit=MAX_FILE)).content
+        except (Missing, NotComfyUI) as error:
+            raise Missing(
+                f"{sanitize.line(name.filename)} is no longer on the server. Temporary files go when it restarts.",
+                where=self.target.url,
+            ) from error
+
+    async def upload_image(self, data: bytes, name: str, *, overwrite: bool = False) -> str:
+        """POST /upload/image into the input folder; returns the value for LoadImage."""
+        answer = mapping(
+            await self._json(
+                "POST",
+                "/upload/image",
+                files={"image": (name, data, "application/octet-stream")},
+                form={"type": "input", "overwrite": "true" if overwrite else "false"},
+            )
+        )
+        stored = answer.get("name")
+        if not isinstance(stored, str) or not stored:
+            raise BadAnswer("The server took the upload but did not say under which name.", where=self.target.url)
+        folder = answer.get("subfolder")
+        return f"{folder}/{stored}" if isinstance(folder, str) and folder else stored
+
+    # How -------------------------------------------------------------------------------------------------------------
+
+    async def _read(self, path: str, reader: Callable[[Any], Read], query: Mapping[str, str] | None = None) -> Read:
+        """GET, decode and read; in a thread when it is long."""
+        answer = await self._request("GET", path, query)
+
+        def work() -> Read:
+            return reader(decode(answer.content))
+
+        try:
+            return await asyncio.to_thread(work) if len(answer.content) > IN_THREAD else work()
+        except BadAnswer as error:
+            raise self._unreadable(path, answer, error) from error
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Any:
+        answer = await self._request(method, path, query, body=body, files=files, form=form)
+        try:
+            return decode(answer.content)
+        except BadAnswer as error:
+            raise self._unreadable(path, answer, error) from error
+
+    async def _send(self, path: str, body: Any) -> None:
+        """A POST whose answer has no content."""
+        await self._request("POST", path, body=body)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        form: Mapping[str, str] | None = None,
+        limit: int = MAX_JSON,
+    ) -> Answer:
+        """Send, receive at most `limit` bytes (after decompression), and turn every failure into a ClientError."""
+        where = self.target.url
+        headers = {"Content-Type": "application/json"} if method == "POST" and files is None else {}
+        # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
+        content = json.dumps(body).encode() if headers else None
+        try:
+            async with self._client.stream(
+                method, where + path, params=query, content=content, files=files, data=form, headers=headers
+            ) as response:
+                self._note_date(response.headers.get("date"))
+                data = await _bounded(response, limit)
+                answer = Answer(response.status_code, response.headers.get("content-type", ""), data)
+                location = response.headers.get("location", "")
+        except httpx.TimeoutException as error:
+            raise Unreachable(
+                f"{self.target.label} did not answer {path} within {self.target.timeout:g} s. Is it overloaded?",
+                where=where,
+            ) from error
+        except httpx.TransportError as error:
+            raise Unreachable(why_unreachable(self.target, error), where=where) from error
+        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
+            raise BadAnswer(f"{self.target.label}{path}: {sanitize.line(str(error))}", where=where) from error
+        except TooLarge as error:
+            raise TooLarge(f"{self.target.label}{path}: {error}", where=where) from None
+        if answer.status != 200:
+            raise self._refusal(path, answer, location)
+        return answer
+
+    def _note_date(self, value: str | None) -> None:
+        try:
+            self.server_date = None if value is None else email.utils.parsedate_to_datetime(value).timestamp()
+        except ValueError:
+            self.server_date = None
+
+    def _refusal(self, path: str, answer: Answer, location: str) -> ClientError:
+        """The error for an answer other than 200."""
+        name, where, status = self.target.label, self.target.url, answer.status
+        if status in (401, 403, 407):
+            said = "wants credentials" if status != 403 else "does not let us in"
+            return Denied(
+                f"{name} {said} (HTTP {status} for {path}). Give it a token or a user and password, or other ones.",
+                where=where,
+            )
+        if 300 <= status < 400:
+            to = f" to {sanitize.line(location, 200)}" if location else ""
+            return NotComfyUI(f"{name} redirects{to} (HTTP {status}). Use the address where ComfyUI is.", where=where)
+        if status == 413:
+            return TooLarge(
+                f"{name} finds the request too large. Start it with a larger --max-upload-size.", where=where
+            )
+        if status in (502, 503, 504):
+            return Unreachable(
+                f"{name}: the gateway has no server behind it now (HTTP {status}). Is ComfyUI running?", where=where
+            )
+        if status == 400 and path == "/prompt":
+            try:
+                refused = answers.refusal(decode(answer.content), where)
+            except BadAnswer:
+                refused = None
+            if refused is not None:
+                return refused
+        if status in (404, 405, 410):
+            if answer.looks_like_html:
+                return self._not_comfyui(f"{path} is a web page that says HTTP {status}")
+            return Missing(f"{name} has no {path} (HTTP {status}). Is the address's path right?", where=where)
+        said = sanitize.line(answer.content[:400].decode(errors="replace"), 200) if not answer.looks_like_html else ""
+        return ServerFailed(
+            f"{name} failed at {path} (HTTP {status}){': ' + said if said else ''}. Its log may say why.", where=where
+        )
+
+    def _unreadable(self, path: str, answer: Answer, error: BadAnswer) -> ClientError:
+        if answer.looks_like_html:
+            return self._not_comfyui(f"{path} is a web page")
+        return BadAnswer(
+            f"{self.target.label}{path}: {error}. Is it ComfyUI, and is a proxy in between?", where=self.target.url
+        )
+
+    def _not_comfyui(self, why: str) -> NotComfyUI:
+        return NotComfyUI(
+            f"{self.target.label} answers, but not as ComfyUI does: {why}. Check host, port and path.",
+            where=self.target.url,
+        )
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Status, type and the whole body of an answer."""
+
+    status: int
+    content_type: str
+    content: bytes
+
+    @property
+    def looks_like_html(self) -> bool:
+        return "html" in self.content_type.lower() or self.content[:256].lstrip().lower().startswith(
+            (b"<!doctype", b"<html")
+        )
+
+
+async def _bounded(response: httpx.Response, limit: int) -> bytes:
+    """The body. Raises TooLarge as soon as it exceeds `limit`: a compressed answer may grow a thousandfold."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes(65_536):
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"the answer is larger than {limit // MEBI} MiB; it was not read to its end")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def tls_context(verify: bool | str) -> ssl.SSLContext:
+    """What to trust: the system's authorities, those of a bundle, or (False) anybody. Raises OSError for a bad bundle."""
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def why_unreachable(target: Target, error: BaseException) -> str:
+    """A sentence for an exception of the network, and what to do about it."""
+    text = sanitize.line(str(error) or type(error).__name__, 200)
+    low = text.lower()
+    if "certificate" in low:
+        return f"{target.label}: its certificate is not trusted ({text}). Name its CA bundle, or turn verification off."
+    if "ssl" in low or "wrong version number" in low or "tls" in low:
+        return f"{target.label} does not speak TLS as expected ({text}). Try http:// instead of https://."
+    if (
+        "name or service not known" in low
+        or "nodename nor servname" in low
+        or "getaddrinfo" in low
+        or "resolution" in low
+    ):
+        return f"{target.label}: no such host. Check the name, or the tunnel to it."
+    if "refused" in low or "connect call failed" in low or "all connection attempts failed" in low:
+        return f"{target.label} refuses connections. Is ComfyUI running there, and is the port right?"
+    return f"{target.label} cannot be reached: {text}. Check the network, or the tunnel to it."
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise BadAnswer("the answer is not an object")
+    cleaned: Mapping[str, Any] = sanitize.json_value(value)
+    return cleaned
+
+
+def _segment(text: str) -> str:
+    """One segment of a path, whatever is in it."""
+    return quote(text, safe="", errors="replace")

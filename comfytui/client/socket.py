@@ -1,0 +1,109 @@
+"""The event stream: opens the socket, says what we understand, and yields events until it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from comfytui.client import messages as m
+from comfytui.client import sanitize
+from comfytui.client.errors import ClientError, Denied, NotComfyUI, TooLarge, Unreachable
+from comfytui.client.frames import binary_frame, text_frame
+from comfytui.client.http import tls_context, why_unreachable
+from comfytui.client.target import Target
+
+MAX_FRAME = 64 << 20  # bytes; a preview has some 100 KB, an error with its inputs may have megabytes
+FLAGS = {"supports_preview_metadata": True}
+
+
+class _NoRedirects(connect):
+    """Redirects are refused, as for HTTP: the credentials in our headers are for one host."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class Socket:
+    """An open event stream."""
+
+    def __init__(self, target: Target, connection: ClientConnection) -> None:
+        self._target = target
+        self._connection = connection
+
+    async def events(self) -> AsyncIterator[m.Event]:
+        """Events as they come. Ends by raising: Unreachable when the connection drops, TooLarge for a giant frame."""
+        try:
+            async for frame in self._connection:
+                yield text_frame(frame) if isinstance(frame, str) else binary_frame(bytes(frame))
+        except ConnectionClosed as error:
+            raise self._why_closed(error) from error
+        raise Unreachable(f"{self._target.label} closed the connection. Is it restarting?", where=self._target.url)
+
+    def _why_closed(self, error: ConnectionClosed) -> ClientError:
+        label, where = self._target.label, self._target.url
+        if error.sent is not None and error.sent.code == 1009:
+            return TooLarge(
+                f"{label} sent an event larger than {MAX_FRAME >> 20} MiB; the connection was closed.", where=where
+            )
+        if error.rcvd is not None and error.rcvd.reason:
+            reason = sanitize.line(error.rcvd.reason, 120)
+            return Unreachable(f"{label} closed the connection: {reason}.", where=where)
+        return Unreachable(f"The connection to {label} broke off. Is it restarting, or the network down?", where=where)
+
+
+@asynccontextmanager
+async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
+    """Connect as `client_id` and announce our flags. Raises Unreachable, Denied, NotComfyUI."""
+    try:
+        connection = await _NoRedirects(
+            f"{target.socket_url}?clientId={quote(client_id, safe='')}",
+            additional_headers=target.request_headers(),
+            ssl=tls_context(target.verify) if target.socket_url.startswith("wss:") else None,
+            user_agent_header="comfytui",
+            open_timeout=target.timeout,
+            ping_interval=20,  # a dead tunnel is noticed within 40 s
+            ping_timeout=20,
+            close_timeout=2,
+            max_size=MAX_FRAME,
+            compression=None,  # previews are compressed already, and local links are fast
+        )
+    except InvalidStatus as error:
+        raise _refused(target, error.response.status_code) from error
+    except InvalidHandshake as error:
+        reason = sanitize.line(str(error), 120)
+        raise NotComfyUI(f"{target.label}/ws is no event stream ({reason}). Does a proxy pass sockets?") from error
+    except InvalidURI as error:
+        raise NotComfyUI(f"{target.label}: {sanitize.line(str(error), 120)}", where=target.url) from error
+    except TimeoutError as error:
+        raise Unreachable(f"{target.label} did not open the event stream within {target.timeout:g} s.") from error
+    except OSError as error:
+        raise Unreachable(why_unreachable(target, error), where=target.url) from error
+    try:
+        try:
+            await connection.send(json.dumps({"type": "feature_flags", "data": FLAGS}))
+        except ConnectionClosed as error:
+            raise Unreachable(f"{target.label} closed the event stream at once.", where=target.url) from error
+        yield Socket(target, connection)
+    finally:
+        await connection.close()
+
+
+def _refused(target: Target, status: int) -> ClientError:
+    if status in (401, 403, 407):
+        return Denied(
+            f"{target.label} does not let us open the event stream (HTTP {status}). Give it other credentials.",
+            where=target.url,
+        )
+    if status in (502, 503, 504):
+        return Unreachable(
+            f"{target.label}: the gateway has no server behind it now (HTTP {status}).", where=target.url
+        )
+    return NotComfyUI(
+        f"{target.label}/ws is no event stream (HTTP {status}). Check the path; a proxy must pass WebSockets.",
+        where=target.url,
+    )
