@@ -1,0 +1,306 @@
+"""From an accepted prompt to its entry in the history: what waits, what runs, and who hears of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.jobs.job import Finished, Job, Number, encode
+from engine.jobs.queue import Numbering, WaitingJobs
+from engine.jobs.store import JobStore
+from engine.worker import messages
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3  # runs of one job that ended with the death of the whole engine
+SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")  # of extra_data: for the nodes, never shown or stored
+_KEPT_EVENTS = frozenset({"execution_start", "execution_cached"})
+
+
+class Worker(Protocol):
+    """The part of the supervisor that is needed here."""
+
+    @property
+    def ready(self) -> messages.Ready | None: ...
+
+    def send(self, message: messages.ToWorker) -> bool: ...
+
+    async def validate(
+        self, prompt_id: str, prompt: dict[str, Any], targets: list[str] | None, *, patience: float
+    ) -> messages.Validated: ...
+
+
+class Audience(Protocol):
+    """Who listens on sockets. `client` None means everyone."""
+
+    def tell(self, client: str | None, kind: str, data: Any) -> None: ...
+
+    def preview(self, client: str | None, preview: messages.Preview) -> None: ...
+
+    def text(self, client: str | None, text: messages.Text) -> None: ...
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """What a client asked for, already checked for its types."""
+
+    prompt_id: str
+    prompt: dict[str, Any]
+    extra_data: dict[str, Any]
+    number: Number | None = None
+    front: bool = False
+    targets: list[str] | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer to a submission: a number if it was accepted, an `error` if not."""
+
+    prompt_id: str
+    number: Number
+    node_errors: dict[str, Any]
+    error: dict[str, Any] | None = None
+
+
+class Dispatcher:
+    """Owns the queue and the running job. All methods run on the event loop; none of them blocks."""
+
+    def __init__(self, store: JobStore, worker: Worker, audience: Audience) -> None:
+        self._store = store
+        self._worker = worker
+        self._audience = audience
+        self._waiting = WaitingJobs()
+        self._numbers = Numbering()
+        self._secrets: dict[str, dict[str, Any]] = {}
+        self._restored = False
+        self.running: Job | None = None
+        self.last_node: str | None = None  # of the running job; who reconnects hears it
+        self._story: _Story = _Story()
+
+    # ── asked by clients ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def remaining(self) -> int:
+        """Jobs that wait or run."""
+        return len(self._waiting) + (self.running is not None)
+
+    def waiting(self) -> list[Job]:
+        """In the order in which they will run."""
+        return self._waiting.snapshot()
+
+    async def submit(self, asked: Submission, *, patience: float) -> Verdict:
+        """Validate and queue a prompt; when this returns a verdict without error, it is on disk.
+
+        Raises `ValueError` for a number without an order, `OverflowError` and `RecursionError` for a graph
+        that no message can carry, `WorkerUnavailableError`, and `StoreError` if it cannot be kept.
+        """
+        number = self._numbers.assign(asked.number, asked.front)
+        msgspec.msgpack.encode(asked.extra_data)  # what no message can carry is refused now, not when it runs
+        checked = await self._worker.validate(asked.prompt_id, asked.prompt, asked.targets, patience=patience)
+        if checked.error is not None:
+            return Verdict(asked.prompt_id, number, checked.node_errors, checked.error)
+        job, secrets = _make_job(asked, number, checked)
+        await self._store.add(job)
+        if secrets:
+            self._secrets[job.prompt_id] = secrets
+        self._waiting.put(job)
+        self._tell_status()
+        self._start_next()
+        return Verdict(job.prompt_id, number, checked.node_errors)
+
+    def skip_number(self, number: Any) -> None:
+        """Use up a number for a request that is refused before it becomes a submission, as ComfyUI does."""
+        if number is None:
+            self._numbers.assign(None, front=False)
+
+    async def delete(self, prompt_ids: Sequence[str]) -> int:
+        """Remove waiting jobs; how many there were. They leave no trace in the history."""
+        return await self._drop(self._waiting.delete(prompt_ids))
+
+    async def clear(self) -> int:
+        """Remove every waiting job."""
+        return await self._drop(self._waiting.clear())
+
+    def interrupt(self, prompt_id: str | None) -> bool:
+        """Stop the running job if it is this one (None: whichever it is); whether something was running."""
+        if self.running is None or prompt_id not in (None, self.running.prompt_id):
+            return False
+        return self._worker.send(messages.Interrupt(self.running.prompt_id))
+
+    def free(self, *, unload_models: bool, free_memory: bool) -> bool:
+        """Ask the worker to let go of models and results; False if there is none (then nothing is held)."""
+        return self._worker.send(messages.Free(unload_models or free_memory, free_memory))
+
+    # ── told by the worker ──────────────────────────────────────────────────────────────────────
+
+    def on_ready(self) -> None:
+        self._start_next()
+
+    def on_message(self, message: messages.FromWorker) -> None:
+        job = self.running
+        if not isinstance(message, messages.Event | messages.Preview | messages.Text | messages.Finished):
+            return
+        if job is None or message.prompt_id != job.prompt_id:
+            log.warning("The worker speaks of a prompt that does not run: %s", message.prompt_id)
+        elif isinstance(message, messages.Event):
+            self._on_event(job, message)
+        elif isinstance(message, messages.Preview):
+            self._audience.preview(job.client_id, message)
+        elif isinstance(message, messages.Text):
+            self._audience.text(job.client_id, message)
+        else:
+            self._finish(Finished(job, message.status, message.outputs, message.meta, message.messages))
+
+    def on_death(self, reason: str) -> None:
+        """The worker is gone: what ran has failed, what waits is for the next one."""
+        if (job := self.running) is None:
+            return
+        error = _death_message(job, reason, self.last_node, self._story.executed)
+        if job.client_id is not None:
+            self._audience.tell(job.client_id, "execution_error", error)
+        events = [*self._story.events, ("execution_error", error)]
+        self._finish(Finished(job, "error", self._story.outputs, self._story.meta, events))
+
+    # ── start and stop ──────────────────────────────────────────────────────────────────────────
+
+    async def restore(self) -> None:
+        """Take up the jobs that waited or ran when the engine ended. Raises `StoreError`."""
+        jobs, number = await self._store.load()
+        self._numbers.start_at(number)
+        for job in jobs:
+            if job.attempts < MAX_ATTEMPTS:
+                self._waiting.put(job)
+                continue
+            reason = f"The engine died {job.attempts} times while this prompt ran; it is not tried again."
+            log.error("Prompt %s: %s", job.prompt_id, reason)
+            events = [("execution_error", _death_message(job, reason, None, []))]
+            self._store.finish(Finished(job, "error", {}, {}, events))
+        if len(self._waiting):
+            log.info("%d prompts are still queued from the last run", len(self._waiting))
+        self._restored = True
+        self._tell_status()
+        self._start_next()
+
+    def stop(self) -> None:
+        """Before an orderly end: what runs goes back to the queue, and the run does not count against it."""
+        self._restored = False
+        if self.running is not None:
+            self._store.begun(self.running, by=-1)
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────
+
+    def _start_next(self) -> None:
+        if not self._restored or self.running is not None or self._worker.ready is None:
+            return
+        job = self._waiting.take()
+        if job is None:
+            return
+        self.running, self.last_node, self._story = job, None, _Story()
+        self._store.begun(job)
+        self._tell_status()
+        extra = msgspec.json.decode(job.extra_data) | self._secrets.pop(job.prompt_id, {})
+        prompt = msgspec.json.decode(job.prompt)
+        self._worker.send(messages.Execute(job.prompt_id, prompt, list(job.outputs), extra))
+
+    def _on_event(self, job: Job, event: messages.Event) -> None:
+        self._story.note(event)
+        if event.type == "executing":
+            self.last_node = event.data.get("node")
+        if job.client_id is not None:
+            self._audience.tell(job.client_id, event.type, event.data)
+        elif event.broadcast:
+            self._audience.tell(None, event.type, event.data)
+
+    def _finish(self, entry: Finished) -> None:
+        job = entry.job
+        # Readers of the history queue up behind this write: who hears the next two messages finds the entry.
+        self._store.finish(entry)
+        self.running, self.last_node = None, None
+        self._tell_status()
+        if job.client_id is not None:
+            self._audience.tell(job.client_id, "executing", {"node": None, "prompt_id": job.prompt_id})
+        self._start_next()
+
+    async def _drop(self, jobs: list[Job]) -> int:
+        if jobs:
+            for job in jobs:
+                self._secrets.pop(job.prompt_id, None)
+            await self._store.remove(jobs)
+            self._tell_status()
+        return len(jobs)
+
+    def _tell_status(self) -> None:
+        self._audience.tell(None, "status", status(self.remaining))
+
+
+class _Story:
+    """What is known of the running job, in case the worker cannot tell its end."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.outputs: dict[str, Any] = {}
+        self.meta: dict[str, Any] = {}
+        self.executed: list[str] = []
+
+    def note(self, event: messages.Event) -> None:
+        data = event.data
+        if event.type in _KEPT_EVENTS:
+            self.events.append((event.type, data))
+        elif event.type == "executed" and data.get("output") is not None:
+            node, shown = data.get("node"), data.get("display_node")
+            if isinstance(node, str):
+                self.outputs[node] = data["output"]
+                about = {"node_id": node, "display_node": shown, "parent_node": None, "real_node_id": node}
+                self.meta[node] = about
+                self.executed.append(node)
+
+
+def status(remaining: int) -> dict[str, Any]:
+    """The data of a `status` message."""
+    return {"status": {"exec_info": {"queue_remaining": remaining}}}
+
+
+def _make_job(asked: Submission, number: Number, checked: messages.Validated) -> tuple[Job, dict[str, Any]]:
+    extra = dict(asked.extra_data)
+    secrets = {key: extra.pop(key) for key in SECRETS if key in extra}
+    create_time = time.time_ns() // 1_000_000
+    extra["create_time"] = create_time
+    client = extra.get("client_id")
+    job = Job(
+        number=number,
+        prompt_id=asked.prompt_id,
+        prompt=encode(checked.prompt),
+        extra_data=encode(extra),
+        outputs=tuple(checked.outputs),
+        create_time=create_time,
+        client_id=client if isinstance(client, str) else None,
+        workflow_id=_workflow_id(extra),
+    )
+    return job, secrets
+
+
+def _workflow_id(extra: dict[str, Any]) -> str | None:
+    value: Any = extra
+    for key in ("extra_pnginfo", "workflow", "id"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _death_message(job: Job, reason: str, node: str | None, executed: list[str]) -> dict[str, Any]:
+    """An `execution_error` in ComfyUI's shape for a job whose worker is gone."""
+    first, *rest = reason.splitlines()
+    place = msgspec.json.decode(job.prompt).get(node) or {}
+    return {
+        "prompt_id": job.prompt_id,
+        "node_id": node,
+        "node_type": place.get("class_type"),
+        "executed": executed,
+        "exception_message": f"{first}\n",
+        "exception_type": "WorkerDied",
+        "traceback": [f"{line}\n" for line in rest],
+        "current_inputs": {},
+        "current_outputs": [],
+        "timestamp": time.time_ns() // 1_000_000,
+    }

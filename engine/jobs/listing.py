@@ -1,0 +1,109 @@
+"""Jobs as `/api/jobs` tells them: counts, a picture to show, filters, order and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.jobs.job import HistoryRow, Job, encode
+
+_MEDIA = frozenset({"images", "video", "audio"})
+_MODELS_3D = (".obj", ".fbx", ".gltf", ".glb")
+
+
+def summarize_outputs(outputs: Mapping[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    """How many items a job made, and the one to show: the first saved one that can be shown, else any."""
+    count = 0
+    fallback: dict[str, Any] | None = None
+    chosen: dict[str, Any] | None = None
+    for node_id, media, item in _items(outputs):
+        count += 1
+        if chosen is not None or not _can_be_shown(media, item):
+            continue
+        shown = {**item, "nodeId": node_id, "mediaType": media}
+        if item.get("type") == "output":
+            chosen = shown
+        elif fallback is None:
+            fallback = shown
+    return count, chosen or fallback
+
+
+def preview_of(preview: dict[str, Any] | None) -> bytes | None:
+    return None if preview is None else encode(preview)
+
+
+def _items(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for node_id, by_media in outputs.items():
+        if not isinstance(by_media, Mapping):
+            continue
+        for media, items in by_media.items():
+            if media == "animated" or not isinstance(items, list):
+                continue
+            for item in items:
+                if isinstance(item, Mapping):
+                    yield node_id, media, item
+
+
+def _can_be_shown(media: str, item: Mapping[str, Any]) -> bool:
+    kind = str(item.get("format") or "")
+    name = str(item.get("filename") or "").lower()
+    return media in _MEDIA or kind.startswith(("video/", "audio/")) or name.endswith(_MODELS_3D)
+
+
+def waiting_job(job: Job, status: str) -> dict[str, Any]:
+    """A job that waits or runs; keys without a value are left out, as for all jobs."""
+    told = {
+        "id": job.prompt_id,
+        "status": status,
+        "priority": job.number,
+        "create_time": job.create_time,
+        "outputs_count": 0,
+        "workflow_id": job.workflow_id,
+    }
+    return _without_none(told)
+
+
+def finished_job(row: HistoryRow) -> dict[str, Any]:
+    """A job of the history; an interrupted one is `failed` without an error."""
+    told = {
+        "id": row.prompt_id,
+        "status": "completed" if row.status == "success" else "failed",
+        "priority": row.number,
+        "create_time": row.create_time,
+        "execution_start_time": row.start_time,
+        "execution_end_time": row.end_time,
+        "execution_error": None if row.error is None else msgspec.Raw(row.error),
+        "outputs_count": row.outputs_count,
+        "preview_output": None if row.preview is None else msgspec.Raw(row.preview),
+        "workflow_id": row.workflow_id,
+    }
+    return _without_none(told)
+
+
+def in_order(jobs: list[dict[str, Any]], by: str, descending: bool) -> list[dict[str, Any]]:
+    """Sorted by `created_at` or `execution_duration` (jobs without one count as 0)."""
+
+    def duration(job: dict[str, Any]) -> int:
+        return int(job.get("execution_end_time", 0) - job.get("execution_start_time", 0)) if _ended(job) else 0
+
+    def created(job: dict[str, Any]) -> int:
+        return int(job["create_time"])
+
+    return sorted(jobs, key=duration if by == "execution_duration" else created, reverse=descending)
+
+
+def page(jobs: list[dict[str, Any]], limit: int | None, offset: int) -> dict[str, Any]:
+    """One page, and where it is."""
+    shown = jobs[offset:] if limit is None else jobs[offset : offset + limit]
+    more = offset + len(shown) < len(jobs)
+    return {"jobs": shown, "pagination": {"offset": offset, "limit": limit, "total": len(jobs), "has_more": more}}
+
+
+def _ended(job: dict[str, Any]) -> bool:
+    return "execution_end_time" in job and "execution_start_time" in job
+
+
+def _without_none(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if value is not None}

@@ -1,0 +1,181 @@
+"""Every open socket and what it is sent: a slow client waits alone, and never holds up another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections import OrderedDict
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.worker import messages
+
+log = logging.getLogger(__name__)
+
+PREVIEW, TEXT, PREVIEW_WITH_METADATA = 1, 3, 4
+_FORMATS = {"image/jpeg": 1, "image/png": 2}
+# Frames a client may be behind before newer progress replaces older.
+_ROOM = 32
+# A client that is this far behind is not reading at all; it is dropped and may come back.
+_MAX_FRAMES = 4096
+_MAX_BYTES = 64 * 1024 * 1024
+
+encode = msgspec.json.Encoder().encode
+
+
+class Line(Protocol):
+    """What a socket needs of aiohttp's `WebSocketResponse`."""
+
+    async def send_str(self, data: str) -> None: ...
+
+    async def send_bytes(self, data: bytes) -> None: ...
+
+    async def close(self, *, code: int) -> bool: ...
+
+
+class Socket:
+    """One client: what it is called, what it can read, and the frames it has not got yet."""
+
+    def __init__(self, sid: str, line: Line) -> None:
+        self.sid = sid
+        self.flags: dict[str, Any] = {}
+        self.lost = asyncio.Event()  # set when the client is too far behind to be served
+        self._line = line
+        self._frames: OrderedDict[tuple[Any, ...], str | bytes] = OrderedDict()
+        self._bytes = 0
+        self._counter = 0
+        self._wake = asyncio.Event()
+        self._preview: bytes | None = None  # follows the next `progress`
+
+    @property
+    def waiting(self) -> int:
+        """Frames that wait to be sent."""
+        return len(self._frames)
+
+    def put(self, frame: str | bytes, newest: tuple[Any, ...] | None = None) -> None:
+        """Queue a frame. Frames of equal `newest` replace each other once the client falls behind."""
+        if self.lost.is_set():
+            return
+        if newest is not None and len(self._frames) >= _ROOM:
+            key = newest
+            old = self._frames.pop(key, None)
+            if old is not None:
+                self._bytes -= len(old)
+        else:
+            self._counter += 1
+            key = (self._counter,)
+        self._frames[key] = frame
+        self._bytes += len(frame)
+        if len(self._frames) > _MAX_FRAMES or self._bytes > _MAX_BYTES:
+            log.warning("A client (%.36s) does not read its messages and is dropped", self.sid)
+            self._frames.clear()
+            self.lost.set()
+        self._wake.set()
+
+    def preview(self, preview: messages.Preview, with_metadata: bytes, plain: bytes) -> None:
+        """Show a picture: at once with metadata; plain ones come after the step's `progress`, as clients expect."""
+        if self.flags.get("supports_preview_metadata"):
+            self.put(with_metadata, ("preview", preview.node_id))
+        else:
+            self._preview = plain
+
+    def after_progress(self) -> None:
+        if self._preview is not None:
+            self.put(self._preview, ("preview",))
+            self._preview = None
+
+    async def close(self) -> None:
+        """Say goodbye: the server is stopping."""
+        await self._line.close(code=1001)
+
+    async def pump(self) -> None:
+        """Send frames in order until the task is cancelled or the connection ends (`ConnectionError`)."""
+        while True:
+            while self._frames:
+                _, frame = self._frames.popitem(last=False)
+                self._bytes -= len(frame)
+                if isinstance(frame, str):
+                    await self._line.send_str(frame)
+                else:
+                    await self._line.send_bytes(frame)
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class Hub:
+    """The table of sockets by client id; a newer socket of the same id takes the place of an older one."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[str, Socket] = {}
+
+    def add(self, socket: Socket) -> None:
+        self._sockets[socket.sid] = socket
+
+    def remove(self, socket: Socket) -> None:
+        """Forget a closed socket; a newer one of the same id stays."""
+        if self._sockets.get(socket.sid) is socket:
+            del self._sockets[socket.sid]
+
+    def get(self, sid: str) -> Socket | None:
+        return self._sockets.get(sid)
+
+    def all(self) -> list[Socket]:
+        return list(self._sockets.values())
+
+    def tell(self, client: str | None, kind: str, data: Any) -> None:
+        """Send an event to one client, or to all with None."""
+        sockets = self._audience(client)
+        if not sockets:
+            return
+        frame = encode({"type": kind, "data": data}).decode()
+        newest = _replaceable(kind, data)
+        for socket in sockets:
+            socket.put(frame, newest)
+            if kind == "progress":
+                socket.after_progress()
+
+    def preview(self, client: str | None, preview: messages.Preview) -> None:
+        """Send a preview in the form that each socket understands."""
+        sockets = self._audience(client)
+        if not sockets:
+            return
+        plain = struct.pack(">II", PREVIEW, _FORMATS.get(preview.image_type, 1)) + preview.image
+        about = encode(
+            {
+                "node_id": preview.node_id,
+                "prompt_id": preview.prompt_id,
+                "display_node_id": preview.display_node_id,
+                "parent_node_id": preview.parent_node_id,
+                "real_node_id": preview.real_node_id,
+                "image_type": preview.image_type,
+            }
+        )
+        with_metadata = struct.pack(">II", PREVIEW_WITH_METADATA, len(about)) + about + preview.image
+        for socket in sockets:
+            socket.preview(preview, with_metadata, plain)
+
+    def text(self, client: str | None, text: messages.Text) -> None:
+        """Send a node's progress text."""
+        node = text.node_id.encode()
+        frame = struct.pack(">II", TEXT, len(node)) + node + text.text.encode()
+        for socket in self._audience(client):
+            socket.put(frame, ("text", text.node_id))
+
+    def _audience(self, client: str | None) -> list[Socket]:
+        if client is None:
+            return self.all()
+        socket = self._sockets.get(client)
+        return [] if socket is None else [socket]
+
+
+def _replaceable(kind: str, data: Any) -> tuple[Any, ...] | None:
+    """A key for events whose newest one says all: older ones need not be sent to a client that is behind."""
+    if kind == "progress":
+        return ("progress", data.get("prompt_id"), data.get("node"))
+    if kind == "progress_state":
+        return ("progress_state", data.get("prompt_id"))
+    if kind == "status":
+        return ("status",)
+    return None

@@ -1,0 +1,78 @@
+"""The route `/ws`: who connects, what it can do, and what it missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from engine.jobs.dispatch import status
+from engine.server.hub import Hub, Socket, encode
+from engine.server.services import Services, services
+
+log = logging.getLogger(__name__)
+_MAX_SID = 256
+_GOODBYE = 1.0  # seconds for a client to answer the end of the connection
+
+
+async def connect(request: web.Request) -> web.WebSocketResponse:
+    """Serve one socket until it closes."""
+    shared = services(request)
+    # Previews are compressed pictures, and over SSH the text is compressed by the tunnel: deflating each
+    # frame here would cost more than the event itself.
+    line = web.WebSocketResponse(compress=False, timeout=_GOODBYE)
+    await line.prepare(request)
+    socket = Socket(request.query.get("clientId", "")[:_MAX_SID] or uuid.uuid4().hex, line)
+    shared.hub.add(socket)
+    _greet(socket, shared)
+    pump = asyncio.create_task(socket.pump(), name="socket out")
+    listen = asyncio.create_task(_listen(line, socket, shared), name="socket in")
+    lost = asyncio.create_task(socket.lost.wait(), name="socket lost")
+    try:
+        done, _ = await asyncio.wait([pump, listen, lost], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if (error := task.exception()) is not None and not isinstance(error, ConnectionError):
+                log.error("A socket failed", exc_info=error)
+    finally:
+        shared.hub.remove(socket)
+        if shared.hub.get(socket.sid) is None:
+            shared.journal.subscribers.discard(socket.sid)
+        for task in (pump, listen, lost):
+            task.cancel()
+        await asyncio.gather(pump, listen, lost, return_exceptions=True)
+        if socket.lost.is_set() and request.transport is not None:
+            request.transport.abort()  # a closing handshake would wait for a client that reads nothing
+    return line
+
+
+async def close_all(hub: Hub) -> None:
+    """End every socket in order; the server is stopping."""
+    await asyncio.gather(*(socket.close() for socket in hub.all()), return_exceptions=True)
+
+
+def _greet(socket: Socket, shared: Services) -> None:
+    """The first frames: the state of the queue, and for a client that comes back, where its prompt is."""
+    dispatcher = shared.dispatcher
+    data = {**status(dispatcher.remaining), "sid": socket.sid}
+    socket.put(encode({"type": "status", "data": data}).decode())
+    running = dispatcher.running
+    if running is not None and running.client_id == socket.sid and dispatcher.last_node is not None:
+        socket.put(encode({"type": "executing", "data": {"node": dispatcher.last_node}}).decode())
+
+
+async def _listen(line: web.WebSocketResponse, socket: Socket, shared: Services) -> None:
+    """Read what the client says: only its feature flags mean anything."""
+    async for message in line:
+        if message.type is not WSMsgType.TEXT:
+            continue
+        try:
+            said = msgspec.json.decode(message.data)
+        except (msgspec.DecodeError, RecursionError):
+            log.debug("A client sent a text that is not JSON")
+            continue
+        if isinstance(said, dict) and said.get("type") == "feature_flags" and isinstance(said.get("data"), dict):
+            socket.flags = said["data"]
+            socket.put(encode({"type": "feature_flags", "data": shared.features()}).decode())
