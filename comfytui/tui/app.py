@@ -1,0 +1,313 @@
+"""The dashboard put together: the fixed lines, the screens, and the session behind them."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.app import App
+from textual.containers import Container
+from textual.worker import Worker
+
+from comfytui.tui import actions, theme
+from comfytui.tui.actions import APP, SCREENS
+from comfytui.tui.screens.view import ScreenView
+from comfytui.tui.session import Session
+from comfytui.tui.widgets.footer_line import FooterLine
+from comfytui.tui.widgets.running_bar import RunningBar
+from comfytui.tui.widgets.status_line import StatusLine
+from comfytui.tui.widgets.tabs_line import TabsLine
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.screen import ModalScreen
+
+    from comfytui.settings.schema import Settings
+
+
+class Dashboard(App[int]):
+    """Composition only: what is on the screen, which screen is shown, and who is told what is new."""
+
+    TITLE = "comfytui"
+    CSS_PATH = "app.tcss"
+    BINDINGS = [*actions.bindings(APP)]
+    COMMAND_PALETTE_BINDING = "f24"  # ours is in the registry of actions
+    ENABLE_COMMAND_PALETTE = True
+    # Two panes from 120 columns; the footer goes first, then the borders, then all but the status and the bar.
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-tiny-w"),
+        (48, "-small-w"),
+        (64, "-one"),
+        (120, "-two"),
+    ]
+    VERTICAL_BREAKPOINTS = [
+        (0, "-tiny-h"),
+        (12, "-small-h"),
+        (18, "-short"),
+        (34, "-tall"),
+    ]
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: str | None = None,
+        local: bool = False,
+        workflow: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.clock = clock
+        self.workflow = workflow  # given on the command line: Workflows opens it first
+        self.session = Session(settings, self._news)
+        self.current = ""
+        self.last_error: str | None = None
+        self._server, self._local = server, local
+        self._theme_problem: str | None = None
+        self._keymap_by_id = _keymap(settings.keys)
+        self.use_theme(settings.theme)
+        self.set_keymap(self._keymap_by_id)
+        if not settings.previews:
+            self.animation_level = "none"
+
+    # What is on the screen
+
+    def compose(self) -> ComposeResult:
+        yield TabsLine(id="tabs")
+        yield Container(id="screens")
+        yield RunningBar(id="running-bar")
+        yield StatusLine(id="status")
+        yield FooterLine(id="footer")
+
+    async def on_mount(self) -> None:
+        await self.action_show(SCREENS[0].id)
+        self._draw_lines()
+        # After the first frame: nothing that talks to a network or a terminal may delay it.
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self._theme_problem:
+            self.report(self._theme_problem)
+        self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
+        if self.workflow is not None:
+            self.run_worker(self.action_show("workflows"), name="show workflows")
+
+    @property
+    def view(self) -> ScreenView | None:
+        """The screen that is shown."""
+        return self.screen_view(self.current) if self.current else None
+
+    def screen_view(self, screen_id: str) -> ScreenView | None:
+        """A screen by its id, if it has been shown before."""
+        found = self.default_screen.query(f"#view-{screen_id}")
+        return cast(ScreenView, found.first()) if found else None
+
+    @property
+    def default_screen(self) -> Any:
+        return self.screen_stack[0]
+
+    async def action_show(self, screen_id: str) -> None:
+        """Show a screen; it is imported and mounted the first time."""
+        spec = next((s for s in SCREENS if s.id == screen_id), None)
+        if spec is None or screen_id == self.current:
+            return
+        wanted = self.screen_view(screen_id)
+        old = self.view
+        self.current = screen_id
+        if wanted is None:
+            module, _, name = spec.target.partition(":")
+            wanted = cast(ScreenView, getattr(importlib.import_module(module), name)())
+            if old is not None:
+                old.display = False
+            await self.default_screen.query_one("#screens").mount(wanted)
+        else:
+            if old is not None:
+                old.display = False
+            wanted.display = True
+        wanted.on_shown()
+        wanted.draw(self.session.state)
+        wanted.on_session()
+        self._draw_lines()
+
+    def on_tabs_line_chosen(self, message: TabsLine.Chosen) -> None:
+        self.run_worker(self.action_show(message.screen_id), name="show")
+
+    # News
+
+    def _news(self) -> None:
+        """The session changed: draw what is shown. At most once a frame; hidden screens draw when they are shown."""
+        if not self.is_running or not self.screen_stack:
+            return
+        self._draw_lines()
+        if (view := self.view) is not None:
+            view.draw(self.session.state)
+            view.on_session()
+
+    def _draw_lines(self) -> None:
+        state, palette, screen = self.session.state, self.palette, self.default_screen
+        nothing = "starting the engine" if self._local else "no server"
+        screen.query_one(TabsLine).update(palette, self.current, state, nothing)
+        screen.query_one(StatusLine).update(palette, state, self.clock(), self.session.notice, self.last_error)
+        screen.query_one(RunningBar).update(palette, state)
+        self.refresh_footer()
+
+    def refresh_footer(self) -> None:
+        """Other keys may be allowed now."""
+        if not self.is_running or not self.screen_stack:
+            return
+        view = self.view
+        keys = []
+        if view is not None:
+            now = view.situation()
+            keys = [a for a in actions.of(view.screen_id) if a.footer and a.allowed(now)]
+        keys += [a for a in actions.of(APP) if a.footer]
+        shown = [(actions.shown_keys(a, self._keymap_by_id)[0], a.name) for a in keys]
+        self.default_screen.query_one(FooterLine).update(self.palette, shown)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw_lines)
+
+    # Asking for things
+
+    def ask(self, name: str, work: Coroutine[Any, Any, Any], group: str = "actions") -> Worker[Any]:
+        """Do something with the server in a named worker; what goes wrong is shown and kept as the last error."""
+        return self.run_worker(self._guarded(name, work), name=name, group=group, exclusive=False)
+
+    async def _guarded(self, name: str, work: Awaitable[Any]) -> Any:
+        from comfytui.client.errors import ClientError
+        from comfytui.settings.schema import SettingsError
+        from comfytui.workflow.errors import WorkflowError
+
+        try:
+            return await work
+        except (ClientError, WorkflowError, SettingsError, OSError) as error:
+            self.report(f"{name}: {error}")
+            return None
+
+    def report(self, problem: str) -> None:
+        """Show an error; it stays in the status line until the next action succeeds, and ctrl+e shows all of it."""
+        self.last_error = problem
+        self.notify(problem if len(problem) < 400 else problem[:400] + " …", severity="error", timeout=8, markup=False)
+        self._draw_lines()
+
+    def say(self, text: str) -> None:
+        """Tell that something was done."""
+        self.last_error = None
+        self.notify(text, timeout=4, markup=False)
+        self._draw_lines()
+
+    async def confirm(self, question: str, yes: str, no: str = "no", detail: str = "") -> bool | None:
+        """Ask; None if it was left without an answer. Only from a worker."""
+        from comfytui.tui.widgets.confirm import Confirm
+
+        return await self.push_screen_wait(Confirm(question, yes, no, detail))
+
+    # Actions of the program
+
+    async def action_back(self) -> None:
+        if (view := self.view) is not None and not view.go_back() and self.current != SCREENS[0].id:
+            await self.action_show(SCREENS[0].id)
+
+    def action_help(self) -> None:
+        self._open("comfytui.tui.screens.help", "HelpScreen")
+
+    def action_last_error(self) -> None:
+        from comfytui.tui.widgets.text_dialog import TextDialog
+
+        self.push_screen(TextDialog("last error", self.last_error or "Nothing has failed."))
+
+    def action_reconnect(self) -> None:
+        if (connection := self.session.connection) is not None:
+            connection.retry_now()
+        else:
+            self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
+
+    def action_free(self) -> None:
+        if (connection := self.session.connection) is not None:
+            self.ask("free memory", self._free(connection.free()))
+
+    async def _free(self, freeing: Awaitable[None]) -> None:
+        await freeing
+        self.say("models unloaded")
+
+    async def action_leave(self) -> None:
+        await self.session.detach()
+        self.exit(0)
+
+    def _open(self, module: str, name: str) -> None:
+        self.push_screen(cast("ModalScreen[None]", getattr(importlib.import_module(module), name)()))
+
+    # The theme
+
+    @property
+    def palette(self) -> theme.Palette:
+        """The styles of the theme, for widgets that draw their own lines."""
+        return self._palette
+
+    def use_theme(self, name: str) -> None:
+        """Switch to a theme by name; a broken one falls back to the default, with a message."""
+        from comfytui.settings.files import config_dir
+
+        user = config_dir() / "themes"
+        try:
+            chosen = theme.load(name, user)
+            textual = theme.textual_theme(chosen)
+        except theme.ThemeError as error:
+            if name == theme.DEFAULT:
+                raise
+            self._theme_problem = str(error)
+            self.use_theme(theme.DEFAULT)
+            return
+        self._palette = theme.Palette(chosen)
+        self.register_theme(textual)
+        self.theme = chosen.name
+        if self.is_running:
+            self.report_if(self._theme_problem)
+            self._repaint()
+
+    def report_if(self, problem: str | None) -> None:
+        if problem:
+            self._theme_problem = None
+            self.report(problem)
+
+    def _repaint(self) -> None:
+        """Draw every shown line again in the new colours."""
+        for view in self.default_screen.query(ScreenView):
+            view.forget()
+        self._draw_lines()
+        if (view := self.view) is not None:
+            view.draw(self.session.state)
+            view.on_session()
+        self.refresh()
+
+    def action_next_theme(self) -> None:
+        from comfytui.settings.files import change, config_dir
+
+        names = list(theme.available(config_dir() / "themes"))
+        here = names.index(self._palette.theme.name) if self._palette.theme.name in names else -1
+        name = names[(here + 1) % len(names)]
+        self.use_theme(name)
+        try:
+            self.settings = change("theme", name)
+        except (OSError, ValueError) as error:
+            self.report(f"the theme is not kept: {error}")
+        else:
+            self.say(f"theme {name}")
+
+
+def _keymap(keys: dict[str, str]) -> dict[str, str]:
+    """A user's keys by action id. They name an id (`queue.cancel`), or a name for all screens (`run_again`)."""
+    return {
+        action.id: keys[name]
+        for action in actions.ACTIONS
+        for name in (action.name.replace(" ", "_"), action.id)
+        if name in keys
+    }
+
+
+def run(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:
+    """Run the dashboard until it is left; the exit code. `server` is an address or a name in the settings."""
+    return Dashboard(settings, server, local, workflow).run() or 0

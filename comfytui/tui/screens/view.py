@@ -1,0 +1,92 @@
+"""The base of every screen: a pane that is handed each new state while it is shown, and knows its actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from comfytui.tui import actions
+from comfytui.tui.actions import Situation
+
+if TYPE_CHECKING:
+    from comfytui.state.model import Job, ServerState
+    from comfytui.tui.app import Dashboard
+    from comfytui.tui.session import Session
+
+
+class ScreenView(Container):
+    """A screen. Subclasses set `screen_id` and `BINDINGS = actions.bindings(screen_id)`, compose widgets, and override
+    `on_state`; it is called with what was drawn before, so that only the difference need be drawn.
+    """
+
+    screen_id: ClassVar[str] = ""
+    DEFAULT_CSS = "ScreenView { layout: horizontal; height: 1fr; width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__(id=f"view-{self.screen_id}")
+        self._drawn: ServerState | None = None
+
+    @property
+    def dashboard(self) -> Dashboard:
+        return cast("Dashboard", self.app)
+
+    @property
+    def session(self) -> Session:
+        return self.dashboard.session
+
+    @property
+    def shown(self) -> bool:
+        return self.is_mounted and self.display
+
+    def draw(self, state: ServerState | None) -> None:
+        """Bring the screen up to date; nothing happens if it is, or while it is hidden."""
+        if state is None or state is self._drawn or not self.shown:
+            return
+        old, self._drawn = self._drawn, state
+        self.on_state(old, state)
+        if old is None or old.link.phase is not state.link.phase or old.jobs is not state.jobs:
+            self.refresh_actions()
+
+    def on_state(self, old: ServerState | None, new: ServerState) -> None:
+        """Draw what differs between `old` (None at first) and `new`."""
+
+    def on_session(self) -> None:
+        """Draw what is of the session itself (no server, the local engine's phase and log). Called with each frame."""
+
+    def forget(self) -> None:
+        """Draw everything anew at the next occasion: the colours changed."""
+        self._drawn = None
+
+    def on_shown(self) -> None:
+        """The screen has just become visible. Take the focus, load what is missing."""
+        first = next((w for w in self.query("*") if w.focusable), None)
+        if first is not None and not self.has_focus_within:
+            first.focus(scroll_visible=False)
+
+    def go_back(self) -> bool:
+        """Leave a filter, a full picture, …; False if there was nothing to leave."""
+        return False
+
+    @property
+    def job(self) -> Job | None:
+        """The selected job, if this screen has such a thing."""
+        return None
+
+    def situation(self) -> Situation:
+        """What decides which actions are allowed. Extend it where a screen selects other things than jobs."""
+        return Situation(self.session.state, self.job, engine_stopped=self.session.engine_stopped)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        known = actions.find(self.screen_id, action)
+        return True if known is None else known.allowed(self.situation())
+
+    def refresh_actions(self) -> None:
+        """The selection or the state changed: other actions may be allowed."""
+        self.dashboard.refresh_footer()
+
+
+def view_of(widget: Widget) -> ScreenView | None:
+    """The screen that a widget is on."""
+    return next((node for node in widget.ancestors_with_self if isinstance(node, ScreenView)), None)

@@ -1,0 +1,238 @@
+"""A list of any length with a cursor, drawn line by line; it redraws only lines that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from comfytui.tui import actions
+from comfytui.tui.actions import LIST
+from comfytui.tui.theme import Palette
+
+Draw = Callable[[str, int], Text]  # key, width in cells → its line
+
+
+class LineList(ScrollView, can_focus=True):
+    """Lines by key. The owner hands in the keys and a function that draws one line.
+
+    The cursor stays on its key when lines come and go; when its line has gone, it stays at the same height.
+    """
+
+    BINDINGS = [*actions.bindings(LIST)]
+    DEFAULT_CSS = "LineList { height: 1fr; width: 1fr; }"
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor is on another line."""
+
+        def __init__(self, lines: LineList, key: str | None) -> None:
+            super().__init__()
+            self.lines, self.key = lines, key
+
+        @property
+        def control(self) -> LineList:
+            return self.lines
+
+    class Opened(Message):
+        """Details of a line are asked for."""
+
+        def __init__(self, lines: LineList, key: str) -> None:
+            super().__init__()
+            self.lines, self.key = lines, key
+
+        @property
+        def control(self) -> LineList:
+            return self.lines
+
+    header_lines: ClassVar[int] = 0  # lines on top that do not scroll; see `draw_header`
+
+    def __init__(self, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
+        super().__init__(id=id, classes=classes)
+        self.keys: tuple[str, ...] = ()
+        self.marked: frozenset[str] = frozenset()
+        self._draw: Draw | None = None
+        self._drawn: dict[str, Text] = {}
+        self._drawn_width = 0
+        self._empty = empty
+        self._key: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key under the cursor."""
+        return self.keys[self.cursor] if self.keys else None
+
+    @property
+    def palette(self) -> Palette:
+        palette: Palette = self.app.palette  # type: ignore[attr-defined]
+        return palette
+
+    def say_empty(self, text: str) -> None:
+        """What is said when there are no lines."""
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
+
+    def show(self, keys: Sequence[str], draw: Draw) -> None:
+        """Show these lines; `draw` is called for those on screen, and only what differs is sent."""
+        same_order = tuple(keys) == self.keys
+        self._draw = draw
+        if not same_order:
+            self.keys = tuple(keys)
+            self.virtual_size = Size(0, len(self.keys) + self.header_lines)
+            self._keep_cursor()
+            self._drawn.clear()
+            self.refresh()
+            return
+        for key in self._visible_keys():
+            new = draw(key, self.line_width)
+            if not _same(self._drawn.get(key), new):
+                self._drawn[key] = new
+                self._refresh_key(key)
+
+    def move_to(self, key: str) -> None:
+        """Put the cursor on a key, if it is there."""
+        if key in self.keys:
+            self.cursor = self.keys.index(key)
+
+    @property
+    def line_width(self) -> int:
+        return self.scrollable_content_region.width or self.size.width
+
+    def draw_header(self, width: int) -> list[Text]:
+        """The lines on top, `header_lines` of them."""
+        return []
+
+    def _keep_cursor(self) -> None:
+        place = self.keys.index(self._key) if self._key in self.keys else min(self.cursor, len(self.keys) - 1)
+        self.set_reactive(LineList.cursor, max(0, place))
+        if self.key != self._key:
+            self._key = self.key
+            self.post_message(self.Moved(self, self.key))
+        self._scroll_to_cursor()
+
+    def _visible_keys(self) -> Sequence[str]:
+        top = round(self.scroll_offset.y)
+        return self.keys[top : top + self.size.height]
+
+    def _refresh_key(self, key: str) -> None:
+        y = self.keys.index(key) - round(self.scroll_offset.y) + self.header_lines
+        self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.line_width
+        base = self.rich_style
+        if y < self.header_lines:
+            headers = self.draw_header(width)
+            return _strip(headers[y] if y < len(headers) else Text(), width, base, self)
+        if not self.keys:
+            said = self._empty.split("\n")[y - self.header_lines : y - self.header_lines + 1]
+            return _strip(Text(f" {said[0]}" if said else "", self.palette.dim), width, base, self)
+        index = y - self.header_lines + round(self.scroll_offset.y)
+        if index >= len(self.keys) or self._draw is None:
+            return Strip.blank(width, base)
+        key = self.keys[index]
+        if width != self._drawn_width:
+            self._drawn.clear()
+            self._drawn_width = width
+        line = self._drawn.get(key)
+        if line is None:
+            line = self._drawn[key] = self._draw(key, width)
+        strip = _strip(line, width, base, self)
+        if index == self.cursor:
+            # The colour of a state glyph stays readable: only its background changes, except in full focus.
+            style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
+            strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length)
+        return strip
+
+    def forget(self) -> None:
+        """Draw every line anew: the colours changed."""
+        self._drawn.clear()
+        self.refresh()
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        if not self.keys:
+            return
+        self._key = self.key
+        for index in (old, new):
+            if index < len(self.keys):
+                self._refresh_key(self.keys[index])
+        self._scroll_to_cursor()
+        self.post_message(self.Moved(self, self.key))
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, len(self.keys) - 1))
+
+    def on_focus(self) -> None:
+        self._refresh_cursor()
+
+    def on_blur(self) -> None:
+        self._refresh_cursor()
+
+    def _refresh_cursor(self) -> None:
+        if (key := self.key) is not None:
+            self._refresh_key(key)
+
+    def on_resize(self) -> None:
+        self._scroll_to_cursor()
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - self.header_lines)
+
+    def _scroll_to_cursor(self) -> None:
+        top, page = round(self.scroll_offset.y), self._page
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + page:
+            self.scroll_to(y=self.cursor - page + 1, animate=False, immediate=True)
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - self.gutter.top - self.header_lines + round(self.scroll_offset.y)
+        if 0 <= index < len(self.keys):
+            if index == self.cursor and event.chain > 1:
+                self.action_open()
+            self.cursor = index
+
+    def action_down(self) -> None:
+        self.cursor += 1
+
+    def action_up(self) -> None:
+        self.cursor -= 1
+
+    def action_top(self) -> None:
+        self.cursor = 0
+
+    def action_bottom(self) -> None:
+        self.cursor = len(self.keys) - 1
+
+    def action_page_down(self) -> None:
+        self.cursor += self._page
+
+    def action_page_up(self) -> None:
+        self.cursor -= self._page
+
+    def action_open(self) -> None:
+        if (key := self.key) is not None:
+            self.post_message(self.Opened(self, key))
+
+
+def _same(old: Text | None, new: Text) -> bool:
+    return old is not None and old.plain == new.plain and old.spans == new.spans and old.style == new.style
+
+
+def _strip(line: Text, width: int, base: object, widget: LineList) -> Strip:
+    """A line of exactly `width` cells."""
+    segments = [
+        Segment(s.text, widget.rich_style + s.style if s.style else widget.rich_style)
+        for s in line.render(widget.app.console)
+    ]
+    return Strip([s for s in segments if s.text != "\n"]).adjust_cell_length(width, widget.rich_style)

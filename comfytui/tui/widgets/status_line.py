@@ -1,0 +1,99 @@
+"""The line above the footer that never moves: what runs, progress, time left, queue, memory."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from comfytui.state.model import Phase, ServerState, Stats
+from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.fixed_line import FixedLine, Piece
+from comfytui.tui.wording import clock, cut, of_total, one_line, rate, spark
+
+BUDGET_SAMPLES = 5
+
+
+class StatusLine(FixedLine):
+    """What runs on the left, in a field of its own width; queue and memory on the right."""
+
+    gap = 3
+
+    def update(
+        self, palette: Palette, state: ServerState | None, now: float, engine: str = "", error: str | None = None
+    ) -> None:
+        """Show a state. `engine` tells what our own engine does while it starts; `error` what failed last."""
+        pieces = [Piece(self._doing(palette, state, now, engine, error))]
+        if state is not None and state.link.phase is Phase.LIVE:
+            if state.running and (ahead := len(state.waiting)):
+                pieces.append(Piece(Text.assemble(("queue ", palette.dim), (str(ahead), palette.text)), 1, right=True))
+            pieces += memory(palette, state)
+        self.show(pieces)
+
+    def _doing(self, palette: Palette, state: ServerState | None, now: float, engine: str, error: str | None) -> Text:
+        if engine:
+            return Text.assemble(("◌ ", palette.waiting), (engine, palette.text))
+        if state is None:
+            return Text("no server", palette.dim)
+        if state.link.phase is not Phase.LIVE:
+            return connection(palette, state, now)
+        if error:
+            return Text(f"✗ {cut(one_line(error), 70)}", palette.failed)
+        return running(palette, state) or Text("idle", palette.dim)
+
+
+def connection(palette: Palette, state: ServerState, now: float) -> Text:
+    """What the connection does, when it is not live."""
+    link = state.link
+    if link.phase is Phase.RECONNECTING:
+        # Whole seconds that have not passed yet; it is only rewritten with the next event, never by a clock.
+        return Text(f"○ reconnecting · {cut(one_line(link.error or 'the connection was lost'), 60)}", palette.warning)
+    if link.phase is Phase.REFUSED:
+        return Text(f"✗ {cut(one_line(link.error or 'refused'), 70)}", palette.failed)
+    if link.phase is Phase.CLOSED:
+        return Text("○ closed", palette.dim)
+    return Text(f"◌ connecting to {link.url}", palette.dim)
+
+
+def running(palette: Palette, state: ServerState) -> Text | None:
+    """The node that runs, its steps, speed and time left; None when nothing runs."""
+    if not state.running:
+        return None
+    run = state.run
+    if run is None or not run.told:
+        return Text("▶ another client's job runs; the server tells no progress", palette.running)
+    job = state.jobs.get(run.prompt_id)
+    node = next((n for n in job.nodes if n.id == run.node_id), None) if job else None
+    text = Text("▶ ", palette.running)
+    text.append(cut(one_line((node.title or node.class_type) if node else run.node_id or "starting"), 24), palette.text)
+    if run.maximum:
+        text.append(f" {run.value:g}/{run.maximum:g}", palette.text)
+    for part in (rate(run.rate), f"{clock(run.left)} left" if run.left is not None else ""):
+        if part:
+            text.append(" · ", palette.dim)
+            text.append(part, palette.text)
+    return text
+
+
+def memory(palette: Palette, state: ServerState) -> list[Piece]:
+    """VRAM (where there is a GPU) and RAM, with what they were."""
+    stats = state.stats
+    if stats is None:
+        return []
+    pieces = []
+    if (used := vram(stats)) is not None:
+        past = [v[0] for s in state.stats_history[-BUDGET_SAMPLES:] if (v := vram(s)) is not None]
+        text = Text.assemble(("VRAM ", palette.dim), (of_total(*used), palette.text))
+        if len(past) > 1:
+            text.append(" " + spark([float(p) for p in past], float(used[1])), palette.graph)
+        pieces.append(Piece(text, 2, right=True))
+    if stats.ram_total:
+        used_ram = of_total(stats.ram_total - stats.ram_free, stats.ram_total)
+        pieces.append(Piece(Text.assemble(("RAM ", palette.dim), (used_ram, palette.text)), 3, right=True))
+    return pieces
+
+
+def vram(stats: Stats) -> tuple[int, int] | None:
+    """Bytes used and there, over all GPUs; None without one (a CPU's memory is RAM)."""
+    gpus = [d for d in stats.devices if d.type not in ("cpu", "") and d.vram_total]
+    if not gpus:
+        return None
+    return sum(d.vram_total - d.vram_free for d in gpus), sum(d.vram_total for d in gpus)

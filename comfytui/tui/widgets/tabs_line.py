@@ -1,0 +1,80 @@
+"""The first line: the screens by number, and on the right the server with its latency."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual import events
+from textual.message import Message
+
+from comfytui.state.model import Phase, ServerState
+from comfytui.tui.actions import SCREENS
+from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.fixed_line import FixedLine, Piece
+from comfytui.tui.wording import cut_middle
+
+PHASES = {
+    Phase.LIVE: ("●", "done"),
+    Phase.CONNECTING: ("○", "waiting"),
+    Phase.RECONNECTING: ("○", "warning"),
+    Phase.REFUSED: ("○", "failed"),
+    Phase.CLOSED: ("○", "waiting"),
+}
+
+
+class TabsLine(FixedLine):
+    """Tabs that shrink to numbers where the names do not fit."""
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, screen_id: str) -> None:
+            super().__init__()
+            self.screen_id = screen_id
+
+    def update(self, palette: Palette, current: str, state: ServerState | None, nothing: str) -> None:
+        """Show the current screen and the server; `nothing` is said when there is no server."""
+        self._spans: list[tuple[int, int, str]] = []
+        server = self._server(palette, state, nothing)
+        full = self._tabs(palette, current, state, named=True)
+        room = (self.content_size.width or 80) - server.cell_len - 2
+        tabs = full if full.cell_len <= room else self._tabs(palette, current, state, named=False)
+        self.show([Piece(tabs), Piece(server, rank=1, right=True)])
+
+    def _tabs(self, palette: Palette, current: str, state: ServerState | None, named: bool) -> Text:
+        line = Text()
+        self._spans = []
+        for spec in SCREENS:
+            start = line.cell_len
+            here = spec.id == current
+            line.append(spec.key, palette.key if here else palette.dim)
+            if named or here:
+                line.append(f" {spec.title}", palette.style("accent" if here else "text", bold=here))
+            if spec.id == "queue" and state is not None and (count := len(state.waiting) + len(state.running)):
+                line.append(f" {count}", palette.running)
+            self._spans.append((start, line.cell_len, spec.id))
+            line.append("  ")
+        line.rstrip()
+        return line
+
+    def _server(self, palette: Palette, state: ServerState | None, nothing: str) -> Text:
+        if state is None:
+            return Text(nothing, palette.dim)
+        glyph, role = PHASES[state.link.phase]
+        text = Text(f"{glyph} ", palette.style(role))
+        text.append(cut_middle(state.link.url.partition("://")[2], 32), palette.text)
+        if state.link.phase is Phase.LIVE and state.link.latency is not None:
+            text.append(f"  {_milliseconds(state.link.latency)} ms", palette.dim)
+        return text
+
+    def on_click(self, event: events.Click) -> None:
+        x = event.x - self.styles.padding.left
+        for start, end, screen_id in self._spans:
+            if start <= x < end:
+                self.post_message(self.Chosen(screen_id))
+
+
+def _milliseconds(seconds: float) -> int:
+    """Rounded to what a person tells apart, so that a jittering network does not repaint the line."""
+    ms = seconds * 1000
+    step = 1 if ms < 5 else 5 if ms < 50 else 25
+    return max(1, round(ms / step) * step)

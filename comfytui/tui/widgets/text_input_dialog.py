@@ -1,0 +1,36 @@
+"""A question whose answer is a line of text, with what is suggested already typed."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+
+class TextInputDialog(ModalScreen[str | None]):
+    """Answers with what was typed, None when it was left."""
+
+    BINDINGS = [Binding("escape", "leave", "leave")]
+    DEFAULT_CSS = "TextInputDialog Input { width: 60; max-width: 100%; background: $role-background; }"
+
+    def __init__(self, question: str, value: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._question, self._value, self._hint = question, value, hint
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_subtitle = "enter · esc"
+            yield Static(self._question, markup=False)
+            yield Input(self._value, select_on_focus=False)
+            if self._hint:
+                yield Static(self._hint, markup=False, classes="dim")
+
+    @on(Input.Submitted)
+    def _submitted(self, message: Input.Submitted) -> None:
+        self.dismiss(message.value.strip() or None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
