@@ -23,8 +23,8 @@ def depth_of_terminal(color_system: str | None, *, no_color: bool = False, image
         return Depth.NONE
     if images in ("shades", "text") or no_color:
         return Depth.SHADES
-    if images == "256":
-        return Depth.EIGHT_BIT
+    if images in ("truecolor", "256"):
+        return Depth(images)
     match color_system:
         case "truecolor":
             return Depth.TRUECOLOR
