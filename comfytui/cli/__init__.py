@@ -1,0 +1,1 @@
+"""The headless commands: the same connection as the dashboard, printed."""

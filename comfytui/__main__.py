@@ -1,0 +1,27 @@
+"""`comfytui` and `python -m comfytui`: a headless command if one is named, else the dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from comfytui.settings.schema import Settings
+
+
+def main() -> None:
+    """Run the command line, and leave with its exit code."""
+    from comfytui.cli.main import main as command_line
+
+    command_line(_dashboard)
+
+
+def _dashboard(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:
+    # Here and not in cli/, so that the headless commands never load a terminal toolkit.
+    from comfytui.tui.app import run
+
+    return run(server, local, settings, workflow)
+
+
+if __name__ == "__main__":
+    main()

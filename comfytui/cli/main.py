@@ -1,0 +1,88 @@
+"""The command line: which command is meant, and the dashboard if none is."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from comfytui import __version__
+from comfytui.cli import diagnostics
+
+# name → (module, attribute, what --help says). The modules are imported when their command runs: --help stays fast.
+COMMANDS = {
+    "run": ("run", "command", "Run a workflow and write its results."),
+    "queue": ("listings", "queue", "List what runs and what waits."),
+    "history": ("listings", "history", "List finished jobs."),
+    "nodes": ("listings", "nodes", "List the node classes of a server."),
+    "stats": ("listings", "stats", "Show a server's versions, devices and memory."),
+    "cancel": ("control", "cancel", "Take jobs out of the queue, or stop them."),
+    "interrupt": ("control", "interrupt", "Stop the job that runs."),
+}
+IMAGES = ("auto", "truecolor", "256", "shades", "off")
+
+# What starts the dashboard: (server, local, settings, workflow) → exit code. Handed in, so that cli/ needs no tui/.
+Dashboard = Callable[[str | None, bool, Any, Path | None], int]
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        found: click.Command = getattr(importlib.import_module(f"comfytui.cli.{module}"), attribute)
+        found.name = cmd_name
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="comfytui %(version)s")
+@click.option("--server", metavar="URL", help="Connect to this server: an address, or a name of the settings.")
+@click.option("--local", is_flag=True, help="Start the engine on this machine, or come back to it.")
+@click.option("--theme", metavar="NAME", help="A theme by name, or the path of one.")
+@click.option("--images", type=click.Choice(IMAGES), help="How pictures are drawn.")
+@click.option("--workflow", type=click.Path(path_type=Path), metavar="FILE", help="Open this workflow.")
+@click.pass_context
+def cli(
+    ctx: click.Context, server: str | None, local: bool, theme: str | None, images: str | None, workflow: Path | None
+) -> None:
+    """A terminal dashboard for ComfyUI. Without a command, it starts."""
+    if ctx.invoked_subcommand is not None:
+        if server or local or theme or images or workflow:
+            raise click.UsageError(f"Give options after the command: comfytui {ctx.invoked_subcommand} --server …")
+        return
+    if server and local:
+        raise click.UsageError("--server and --local exclude each other.")
+    import msgspec
+
+    from comfytui.settings import files
+
+    settings = files.load()
+    changes = {"theme": theme, "images": images}
+    settings = msgspec.structs.replace(settings, **{key: value for key, value in changes.items() if value})
+    code = ctx.obj(server, local, settings, workflow)
+    if code:
+        ctx.exit(code)
+
+
+def main(dashboard: Dashboard, arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with an exit code of `diagnostics.Exit`."""
+    error: BaseException | None = None
+    try:
+        code = cli.main(args=arguments, prog_name="comfytui", standalone_mode=False, obj=dashboard)
+        error = click.exceptions.Exit(code) if isinstance(code, int) and code else None
+    except (Exception, KeyboardInterrupt) as caught:  # all of them are explained or raised again there
+        error = caught
+    diagnostics.leave(error)

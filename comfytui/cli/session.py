@@ -1,0 +1,98 @@
+"""Opens the connection that a command needs, and ends everything in order, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+from comfytui.cli import diagnostics
+from comfytui.client import sanitize
+from comfytui.client.target import Target
+from comfytui.local_engine import EngineError, LocalEngine, PortTaken, who_listens
+from comfytui.settings import files, servers
+from comfytui.settings.schema import Settings
+from comfytui.state.connection import Connection
+
+CONNECT = 15.0  # seconds until a server counts as absent
+START = 180.0  # seconds for the engine to answer; it needs about one, a cold disk much more
+
+
+def target_of(settings: Settings, server: str | None) -> Target:
+    """The server that is meant. Raises BadTarget and SettingsError."""
+    profile = servers.chosen(settings, server)
+    return Target.parse(
+        profile.url,
+        headers=profile.headers,
+        token=profile.token or None,
+        verify=str(Path(profile.ca).expanduser()) if profile.ca else profile.verify,
+    )
+
+
+@contextlib.asynccontextmanager
+async def connected(server: str | None, *, local: bool = False) -> AsyncIterator[Connection]:
+    """A live connection. With `local`, an engine is started if none listens, and stopped at the end."""
+    settings = files.load()
+    async with contextlib.AsyncExitStack() as stack:
+        if local:
+            target = Target.parse(await stack.enter_async_context(_engine(settings)))
+        else:
+            target = target_of(settings, server)
+        yield await stack.enter_async_context(_live(target))
+
+
+def run(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command's coroutine. SIGTERM ends it as ctrl-C does, so that an engine that it started ends too."""
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await command
+
+    try:
+        asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+@contextlib.asynccontextmanager
+async def _live(target: Target) -> AsyncIterator[Connection]:
+    connection = Connection(target)
+    running = asyncio.create_task(connection.run())
+    try:
+        await connection.wait_live(CONNECT)
+        yield connection
+    finally:
+        await connection.close()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+@contextlib.asynccontextmanager
+async def _engine(settings: Settings) -> AsyncIterator[str]:
+    """The URL of an engine on this machine: the one that listens, else one of ours for as long as this lasts."""
+    port = settings.engine.port
+    listener = await who_listens(port)
+    if listener is not None:
+        if not listener.comfyui:
+            raise PortTaken(listener)
+        diagnostics.say(f"{listener}: using it")
+        yield f"http://127.0.0.1:{port}"
+        return
+    engine = LocalEngine(port, settings.engine.arguments, clean=sanitize.line)
+    diagnostics.say("starting the local engine …")
+    await engine.start()
+    try:
+        await engine.wait_ready(START)
+        yield engine.url
+    except EngineError:
+        for text in engine.status.log[-8:]:
+            diagnostics.say(f"  {text}")
+        raise
+    finally:
+        await engine.stop()
