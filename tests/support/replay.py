@@ -1,0 +1,852 @@
+"""A scripted ComfyUI for tests: a real aiohttp server that runs prompts, replays recordings, and misbehaves on demand.
+
+In a test that awaits:
+
+    async with FakeComfy() as server:                      # ephemeral port; server.url
+        server.hold("3", 2)                                # the run stops before step 2 of node 3 …
+        …submit, look at the half-done state…
+        server.release()                                   # … and goes on
+
+In a test that does not await (a command, a pty), `with FakeComfy.in_thread() as server:`; call what changes it through
+`server.call("drop_sockets")`, `server.call("release")`, … (runs in the server's loop). As a process of its own:
+
+    python -m tests.support.replay [--port N] [--scene NAME] [--recording FILE] [--step-delay S]    # prints its URL first
+
+What it does by itself: validates that classes exist (`object_info`), queues by (number, id), runs one prompt at a time
+with events in the order of a real server, previews for nodes that have `steps`, images for SaveImage and PreviewImage,
+history, interrupt, delete, front, reorder by number, uploads, views. `dialect` is "new" (progress_state and progress,
+as 0.8.0), "old" (executing and progress only, no /api/jobs).
+
+How to make it misbehave:
+
+    server.answer("GET", "/queue", html())                 # or text(…), status(401), a callable(request) → Response
+    server.answer("GET", "/queue", None)                   # well-behaved again
+    server.script(graph_events…)                           # the next prompt plays these steps instead of the default
+    await server.drop_sockets()                            # abrupt end of every socket
+    await server.send({"type": …}) / "text" / b"bytes"     # any frame to every socket
+    await server.restart()                                 # sockets dropped, queue and history forgotten
+    server.fail_node("3", "RuntimeError", "out of luck")   # the next prompt fails at that node
+
+Steps of a script: a dict (a text frame; "$id" stands for the prompt's id), str or bytes (a frame as it is), `Drop()`,
+`Hold()` (until `release`), `Finish(outcome, outputs)` (writes the history, removes the job, sends what follows).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import io
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import WSMsgType, web
+from PIL import Image
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "recordings"  # absent in most checkouts; tests skip then
+HOSTILE = (
+    "evil\x1b]0;owned\x07\x1b[31m\u202egnp.exe\u2028\x9b2J\u200b[bold red]tag[/]"  # for names, titles and messages
+)
+
+Graph = dict[str, Any]
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]] | web.Response
+
+
+@dataclass(frozen=True)
+class Drop:
+    """End every socket without a goodbye."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Wait for `release`."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end of a prompt as the server records it: success, error or interrupted."""
+
+    outcome: str = "success"
+    outputs: Mapping[str, Any] | None = None  # None: those of the `executed` frames before
+    error: Mapping[str, Any] | None = None  # data of the last status message
+
+
+Step = Mapping[str, Any] | str | bytes | Drop | Hold | Finish
+
+
+def txt2img(*, seed: int = 1, steps: int = 4, text: str = "a red circle", prefix: str = "img") -> Graph:
+    """A graph as everybody has: seven nodes, one picture."""
+    return {
+        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "demo.safetensors"}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 1], "text": text}, "_meta": {"title": "Positive"}},
+        "7": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 1], "text": "blurry"}},
+        "3": {
+            "class_type": "KSampler",
+            "inputs": {
+                "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0],
+                "seed": seed, "steps": steps, "cfg": 7.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
+            },
+        },
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": prefix}},
+    }  # fmt: skip
+
+
+def _node(name: str, inputs: dict[str, Any], outputs: list[str], category: str, *, end: bool = False) -> dict[str, Any]:
+    return {
+        "input": {"required": inputs},
+        "input_order": {"required": list(inputs)},
+        "output": outputs,
+        "output_is_list": [False] * len(outputs),
+        "output_name": outputs,
+        "name": name,
+        "display_name": name,
+        "description": "",
+        "python_module": "nodes",
+        "category": category,
+        "output_node": end,
+    }
+
+
+OBJECT_INFO: dict[str, Any] = {
+    node["name"]: node
+    for node in (
+        _node("CheckpointLoaderSimple", {"ckpt_name": [["demo.safetensors"]]}, ["MODEL", "CLIP", "VAE"], "loaders"),
+        _node("EmptyLatentImage", {
+            "width": ["INT", {"default": 512, "min": 16, "max": 16384, "step": 8}],
+            "height": ["INT", {"default": 512, "min": 16, "max": 16384, "step": 8}],
+            "batch_size": ["INT", {"default": 1, "min": 1, "max": 4096}],
+        }, ["LATENT"], "latent"),
+        _node("CLIPTextEncode", {"text": ["STRING", {"multiline": True}], "clip": ["CLIP"]}, ["CONDITIONING"], "conditioning"),
+        _node("KSampler", {
+            "model": ["MODEL"],
+            "seed": ["INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": True}],
+            "steps": ["INT", {"default": 20, "min": 1, "max": 10000}],
+            "cfg": ["FLOAT", {"default": 8.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}],
+            "sampler_name": [["euler", "heun"]],
+            "scheduler": [["normal", "karras"]],
+            "positive": ["CONDITIONING"],
+            "negative": ["CONDITIONING"],
+            "latent_image": ["LATENT"],
+            "denoise": ["FLOAT", {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01}],
+        }, ["LATENT"], "sampling"),
+        _node("VAEDecode", {"samples": ["LATENT"], "vae": ["VAE"]}, ["IMAGE"], "latent"),
+        _node("LoadImage", {"image": [["example.png"], {"image_upload": True}]}, ["IMAGE", "MASK"], "image"),
+        _node("EmptyImage", {
+            "width": ["INT", {"default": 512}], "height": ["INT", {"default": 512}],
+            "batch_size": ["INT", {"default": 1}], "color": ["INT", {"default": 0}],
+        }, ["IMAGE"], "image"),
+        _node("ImageInvert", {"image": ["IMAGE"]}, ["IMAGE"], "image"),
+        _node("SaveImage", {"images": ["IMAGE"], "filename_prefix": ["STRING", {"default": "ComfyUI"}]}, [], "image", end=True),
+        _node("PreviewImage", {"images": ["IMAGE"]}, [], "image", end=True),
+    )
+}  # fmt: skip
+
+
+def picture(width: int = 64, height: int = 64, *, kind: str = "PNG", colour: str = "#c04030") -> bytes:
+    """A real picture with a second colour in it, so that a renderer has something to show."""
+    image = Image.new("RGB", (width, height), colour)
+    image.paste("#3050c0", (width // 4, height // 4, width // 2, height // 2))
+    data = io.BytesIO()
+    image.save(data, kind)
+    return data.getvalue()
+
+
+def html(status: int = 200) -> web.Response:
+    return web.Response(
+        status=status, text="<!DOCTYPE html><html><body>Welcome to nginx</body></html>", content_type="text/html"
+    )
+
+
+def text(body: str, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=body)
+
+
+def status(code: int) -> web.Response:
+    return web.Response(status=code)
+
+
+def frame(kind: str, **data: Any) -> dict[str, Any]:
+    return {"type": kind, "data": data}
+
+
+def preview_frame(prompt_id: str, node_id: str, image: bytes) -> bytes:
+    """A binary frame of type 4."""
+    about = json.dumps({
+        "node_id": node_id, "prompt_id": prompt_id, "display_node_id": node_id, "parent_node_id": None,
+        "real_node_id": node_id, "image_type": "image/jpeg",
+    }).encode()  # fmt: skip
+    return (4).to_bytes(4, "big") + len(about).to_bytes(4, "big") + about + image
+
+
+def plain_preview_frame(image: bytes) -> bytes:
+    """A binary frame of type 1: JPEG, without metadata."""
+    return (1).to_bytes(4, "big") + (1).to_bytes(4, "big") + image
+
+
+@dataclass
+class Recording:
+    """One prompt of a real server: its graph, the frames that followed, and its history entry."""
+
+    name: str
+    graph: Graph
+    frames: list[dict[str, Any] | bytes]
+    prompt_id: str
+    history: dict[str, Any]
+
+    @classmethod
+    def load(cls, name: str) -> Recording:
+        """`ws-NAME.jsonl` of ../shared/recordings, joined with http.json. Raises FileNotFoundError without them."""
+        exchanges = json.loads((SHARED / "http.json").read_text())
+        noted = [item for item in exchanges if item.get("note") == f"ws:{name}"]
+        posts = [item for item in noted if item["request"]["method"] == "POST"]
+        entries: dict[str, Any] = {}
+        for item in noted:
+            if item["request"]["method"] == "GET":
+                entries |= item["response"]["json"]
+        prompt_id = posts[0]["response"]["json"]["prompt_id"]
+        frames: list[dict[str, Any] | bytes] = []
+        for row in (SHARED / f"ws-{name}.jsonl").read_text().splitlines():
+            item = json.loads(row)
+            frames.append(item["text"] if "text" in item else base64.b64decode(item["binary_base64"]))
+        return cls(name, posts[0]["request"]["json"]["prompt"], frames, prompt_id, entries)
+
+    def steps(self) -> list[Step]:
+        """As a script: the frames between `execution_start` and the end, with the id made replaceable."""
+        own = [
+            item for item in self.frames if isinstance(item, bytes) or item["type"] not in ("status", "feature_flags")
+        ]
+        entry = self.history.get(self.prompt_id, {})
+        messages = entry.get("status", {}).get("messages", [["execution_success", {}]])
+        outcome = {"execution_success": "success", "execution_error": "error"}.get(messages[-1][0], "interrupted")
+        steps: list[Step] = []
+        for item in own:
+            if isinstance(item, bytes):
+                steps.append(item.replace(self.prompt_id.encode(), b"$id-" + b"-" * 32) if item[3] == 4 else item)
+            elif item["type"] == "executing" and item["data"].get("node") is None:
+                steps.append(Finish(outcome, entry.get("outputs", {}), messages[-1][1]))
+                break
+            elif item["data"].get("prompt_id") == self.prompt_id:
+                steps.append(json.loads(json.dumps(item).replace(self.prompt_id, "$id")))
+        return steps
+
+
+@dataclass
+class Queued:
+    number: float
+    prompt_id: str
+    graph: Graph
+    extra_data: dict[str, Any]
+    outputs: list[str]
+
+    def item(self) -> list[Any]:
+        return [self.number, self.prompt_id, self.graph, self.extra_data, self.outputs]
+
+
+@dataclass
+class Request:
+    """What a client asked; `body` is decoded JSON, or None."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class FakeComfy:
+    """The server. All state is public, for tests to read and to set before or while it runs."""
+
+    def __init__(
+        self, *, prefix: str = "", dialect: str = "new", object_info: dict[str, Any] | None = None,
+        step_delay: float = 0.0, token: str | None = None, port: int = 0,
+    ) -> None:  # fmt: skip
+        self.prefix, self.dialect, self.step_delay, self.token, self.port = prefix, dialect, step_delay, token, port
+        self.object_info = OBJECT_INFO if object_info is None else object_info
+        self.url = ""
+        self.requests: list[Request] = []
+        self.sockets: dict[str, web.WebSocketResponse] = {}
+        self.flags: dict[str, dict[str, Any]] = {}
+        self.files: dict[tuple[str, str, str], bytes] = {}  # (type, subfolder, filename)
+        self.settings: dict[str, Any] = {}
+        self.log: list[str] = ["Starting server", "To see the GUI go to: http://127.0.0.1:8188"]
+        self.scripts: list[Sequence[Step]] = []
+        self._answers: dict[tuple[str, str], Answer] = {}
+        self._forget()
+        self._runner: web.AppRunner | None = None
+        self._worker: asyncio.Task[None] | None = None
+
+    def _forget(self) -> None:
+        self.pending: list[Queued] = []
+        self.running: Queued | None = None
+        self.history: dict[str, Any] = {}
+        self._counter = itertools.count()
+        self._pictures = itertools.count(1)
+        self._interrupt = False
+        self._held: tuple[str, int] | None = None
+        self._failing: tuple[str, str, str] | None = None
+        self._go, self._news = asyncio.Event(), asyncio.Event()
+        self.holding = asyncio.Event()  # set while a run is held: await it to know that the half-done state was sent
+
+    # Life ------------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> FakeComfy:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        application = web.Application(client_max_size=64 << 20, middlewares=[self._gate])
+        for start in (self.prefix, self.prefix + "/api"):
+            for method, path, handler in self._routes():
+                application.router.add_route(method, start + path, handler)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}{self.prefix}"
+        self._worker = asyncio.create_task(self._work())
+
+    async def stop(self) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        await self.drop_sockets()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._runner = self._worker = None
+
+    async def restart(self) -> None:
+        """As a crash and a new start on the same port: nothing is remembered but files on disk."""
+        await self.stop()
+        self._forget()
+        self.files = {key: data for key, data in self.files.items() if key[0] != "temp"}
+        await self.start()
+
+    @classmethod
+    @contextmanager
+    def in_thread(cls, **options: Any) -> Iterator[FakeComfy]:
+        """For tests that do not await: the server in a thread with its own loop; reach into it with `call`."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+
+        async def make() -> FakeComfy:
+            server = cls(**options)
+            await server.start()
+            return server
+
+        server = asyncio.run_coroutine_threadsafe(make(), loop).result(10)
+        server._loop = loop
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a method of a server in a thread, from outside; waits for its result."""
+        assert self._loop is not None, "only for FakeComfy.in_thread()"
+
+        async def run() -> Any:
+            result = getattr(self, name)(*arguments)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+
+    # What tests set --------------------------------------------------------------------------------------------------
+
+    def answer(self, method: str, path: str, response: Answer | None) -> None:
+        """Answer `method path` (without the prefix) with this from now on; None: as usual again."""
+        if response is None:
+            self._answers.pop((method, path), None)
+        else:
+            self._answers[method, path] = response
+
+    def script(self, *steps: Step) -> None:
+        """The next prompt plays these steps. Without a Finish, one is added: success."""
+        self.scripts.append(steps if any(isinstance(step, Finish) for step in steps) else (*steps, Finish()))
+
+    def hold(self, node_id: str, step: int = 0) -> None:
+        """The default run stops before step `step` (1 is the first) of this node, until `release`; 0: before the node."""
+        self._held = (node_id, step)
+
+    def release(self) -> None:
+        self._held = None
+        self._go.set()
+
+    async def held(self) -> None:
+        """Return once a run is being held."""
+        await self.holding.wait()
+
+    def fail_node(self, node_id: str, exception_type: str = "RuntimeError", message: str = "out of luck") -> None:
+        """The next default run fails at this node."""
+        self._failing = (node_id, exception_type, message)
+
+    async def send(self, item: Mapping[str, Any] | str | bytes, client_id: str | None = None) -> None:
+        """A frame to every socket, or to one client's."""
+        for sid, socket in list(self.sockets.items()):
+            if client_id in (None, sid) and not socket.closed:
+                try:
+                    await (socket.send_bytes(item) if isinstance(item, bytes) else socket.send_str(
+                        item if isinstance(item, str) else json.dumps(item)))  # fmt: skip
+                except ConnectionError:
+                    self.sockets.pop(sid, None)
+
+    async def drop_sockets(self) -> None:
+        """Cut every socket's connection: no close frame, as when a tunnel dies."""
+        for socket in self.sockets.values():
+            transport = socket._req.transport if socket._req is not None else None
+            if transport is not None:
+                transport.abort()
+        self.sockets.clear()
+
+    def asked(self, method: str, path: str) -> list[Request]:
+        """The requests to this route so far."""
+        return [item for item in self.requests if (item.method, item.path) == (method, path)]
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            while not self.pending:
+                self._news.clear()
+                await self._news.wait()
+            self.pending.sort(key=lambda item: (item.number, item.prompt_id))
+            self.running = job = self.pending.pop(0)
+            self._interrupt = False
+            await self._status()
+            steps = self.scripts.pop(0) if self.scripts else self.default_run(job)
+            await self._play(job, steps)
+
+    async def _play(self, job: Queued, steps: Sequence[Step]) -> None:
+        client = job.extra_data.get("client_id")
+        outputs: dict[str, Any] = {}
+        messages: list[Any] = [["execution_start", {"prompt_id": job.prompt_id, "timestamp": _now()}]]
+        for step in steps:
+            if self._interrupt:
+                where = {
+                    "prompt_id": job.prompt_id,
+                    "node_id": "3",
+                    "node_type": "KSampler",
+                    "executed": [],
+                    "timestamp": _now(),
+                }
+                await self.send(frame("execution_interrupted", **where), client)
+                await self._finish(job, Finish("interrupted", None, where), outputs, messages, client)
+                return
+            if isinstance(step, Drop):
+                await self.drop_sockets()
+            elif isinstance(step, Hold):
+                self._go.clear()
+                self.holding.set()
+                await self._go.wait()
+                self.holding.clear()
+            elif isinstance(step, Finish):
+                await self._finish(job, step, outputs, messages, client)
+                return
+            else:
+                item = _with_id(step, job.prompt_id)
+                if isinstance(item, dict):
+                    if item["type"] == "executed" and item["data"].get("output"):
+                        outputs[item["data"]["node"]] = item["data"]["output"]
+                        self._store(item["data"]["output"])
+                    if item["type"] == "execution_cached":
+                        messages.append(["execution_cached", item["data"]])
+                await self.send(item, client)
+                if self.step_delay and isinstance(item, dict) and item["type"] == "progress":
+                    await asyncio.sleep(self.step_delay)
+
+    def _store(self, output: Mapping[str, Any]) -> None:
+        for items in output.values():
+            for item in items if isinstance(items, list) else []:
+                if isinstance(item, dict) and "filename" in item:
+                    key = (item.get("type", "output"), item.get("subfolder", ""), item["filename"])
+                    self.files.setdefault(key, picture())
+
+    async def _finish(
+        self, job: Queued, end: Finish, outputs: dict[str, Any], messages: list[Any], client: str | None
+    ) -> None:  # fmt: skip
+        last = {"success": "execution_success", "error": "execution_error"}.get(end.outcome, "execution_interrupted")
+        data = {"prompt_id": job.prompt_id, "timestamp": _now()} | dict(end.error or {}) | {"prompt_id": job.prompt_id}
+        self.history[job.prompt_id] = {
+            "prompt": job.item(),
+            "outputs": dict(outputs if end.outputs is None else end.outputs),
+            "status": {
+                "status_str": "success" if end.outcome == "success" else "error",
+                "completed": end.outcome == "success",
+                "messages": [*messages, [last, data]],
+            },
+            "meta": {},
+        }
+        if self.running is job:
+            self.running = None
+        await self._status()
+        await self.send(frame("executing", node=None, prompt_id=job.prompt_id), client)
+
+    def default_run(self, job: Queued) -> list[Step]:
+        """The frames of a run in which everything works (or `fail_node` fails), in a real server's order."""
+        new = self.dialect == "new"
+        done: dict[str, Any] = {}
+
+        def state(node: str, value: float, maximum: float, name: str) -> dict[str, Any]:
+            done[node] = {
+                "value": value, "max": maximum, "state": name, "node_id": node, "prompt_id": "$id",
+                "display_node_id": node, "parent_node_id": None, "real_node_id": node,
+            }  # fmt: skip
+            return frame("progress_state", prompt_id="$id", nodes=dict(done))
+
+        steps: list[Step] = [frame("execution_start", prompt_id="$id", timestamp=_now())]
+        steps.append(frame("execution_cached", nodes=[], prompt_id="$id", timestamp=_now()))
+        failing, self._failing = self._failing, None
+        for node, content in job.graph.items():
+            if self._held == (node, 0):
+                steps.append(Hold())
+            if new:
+                steps.append(state(node, 0, 1, "running"))
+            steps.append(frame("executing", node=node, display_node=node, prompt_id="$id"))
+            if failing is not None and failing[0] == node:
+                error = {
+                    "prompt_id": job.prompt_id, "node_id": node, "node_type": content["class_type"], "executed": [],
+                    "exception_message": failing[2] + "\n", "exception_type": failing[1],
+                    "traceback": ['  File "/srv/nodes.py", line 1, in run\n    raise\n'], "current_inputs": {"steps": [4]},
+                    "current_outputs": [], "timestamp": _now(),
+                }  # fmt: skip
+                return [*steps, frame("execution_error", **error), Finish("error", None, error)]
+            count = content["inputs"].get("steps", 0)
+            for step in range(1, count + 1 if isinstance(count, int) else 1):
+                if self._held == (node, step):
+                    steps.append(Hold())
+                if new:
+                    steps.append(state(node, step, count, "running"))
+                if job.extra_data.get("preview_method", "none") != "none":
+                    flags = self.flags.get(job.extra_data.get("client_id", ""), {})
+                    image = picture(32, 32, kind="JPEG", colour=f"#{min(255, 40 * step):02x}4030")
+                    known = flags.get("supports_preview_metadata")
+                    steps.append(preview_frame("$id", node, image) if known else plain_preview_frame(image))
+                steps.append(frame("progress", value=step, max=count, prompt_id="$id", node=node))
+            if content["class_type"] in ("SaveImage", "PreviewImage"):
+                kind = "output" if content["class_type"] == "SaveImage" else "temp"
+                name = f"{content['inputs'].get('filename_prefix', 'temp')}_{next(self._pictures):05}_.png"
+                output = {"images": [{"filename": name, "subfolder": "", "type": kind}]}
+                steps.append(frame("executed", node=node, display_node=node, output=output, prompt_id="$id"))
+            if new:
+                steps.append(state(node, 1, 1, "finished"))
+        if new:
+            steps.append(frame("execution_success", prompt_id="$id", timestamp=_now()))
+        return [*steps, Finish()]
+
+    async def _status(self) -> None:
+        await self.send(frame("status", status={"exec_info": {"queue_remaining": self._remaining()}}))
+
+    def _remaining(self) -> int:
+        return len(self.pending) + (self.running is not None)
+
+    # Routes ----------------------------------------------------------------------------------------------------------
+
+    def _routes(self) -> list[tuple[str, str, Any]]:
+        return [
+            ("GET", "/ws", self._ws), ("GET", "/prompt", self._get_prompt), ("POST", "/prompt", self._post_prompt),
+            ("GET", "/queue", self._get_queue), ("POST", "/queue", self._post_queue),
+            ("POST", "/interrupt", self._post_interrupt), ("POST", "/free", self._ok),
+            ("GET", "/history", self._get_history), ("POST", "/history", self._post_history),
+            ("GET", "/history/{id}", self._get_entry), ("GET", "/jobs", self._get_jobs),
+            ("GET", "/system_stats", self._get_stats), ("GET", "/features", self._get_features),
+            ("GET", "/object_info", self._get_object_info), ("GET", "/object_info/{name}", self._get_class),
+            ("GET", "/models", self._get_models), ("GET", "/models/{folder}", self._get_folder),
+            ("GET", "/embeddings", self._get_embeddings),
+            ("GET", "/view", self._get_view), ("POST", "/upload/image", self._post_upload),
+            ("GET", "/settings", self._get_settings), ("POST", "/settings/{key}", self._post_setting),
+            ("GET", "/internal/logs/raw", self._get_logs),
+        ]  # fmt: skip
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Notes the request, checks the token, and gives the scripted answer if there is one."""
+        path = request.path.removeprefix(self.prefix)
+        path = path.removeprefix("/api") if not path.startswith("/api/jobs") else path
+        body = None
+        if request.method == "POST" and not request.content_type.startswith("multipart/"):
+            try:
+                body = json.loads(await request.read())
+            except ValueError:
+                body = None
+        self.requests.append(Request(request.method, path, dict(request.query), body, dict(request.headers)))
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.Response(status=401)
+        scripted = self._answers.get((request.method, path))
+        if isinstance(scripted, web.Response):
+            return web.Response(status=scripted.status, body=scripted.body, headers=scripted.headers)
+        return await (scripted(request) if scripted is not None else handler(request))
+
+    async def _ws(self, request: web.Request) -> web.StreamResponse:
+        sid = request.query.get("clientId") or uuid.uuid4().hex
+        socket = web.WebSocketResponse(max_msg_size=0)
+        await socket.prepare(request)
+        self.sockets[sid] = socket
+        await socket.send_json(frame("status", status={"exec_info": {"queue_remaining": self._remaining()}}, sid=sid))
+        first = True
+        async for message in socket:
+            if first and message.type == WSMsgType.TEXT and self.dialect == "new":
+                said = json.loads(message.data)
+                if said.get("type") == "feature_flags":
+                    self.flags[sid] = said["data"]
+                    await socket.send_json(frame("feature_flags", **self._features()))
+            first = False
+        if self.sockets.get(sid) is socket:
+            del self.sockets[sid]
+        return socket
+
+    def _features(self) -> dict[str, Any]:
+        return {"supports_preview_metadata": True, "max_upload_size": 104857600}
+
+    async def _ok(self, _: web.Request) -> web.Response:
+        return web.Response()
+
+    async def _get_prompt(self, _: web.Request) -> web.Response:
+        return web.json_response({"exec_info": {"queue_remaining": self._remaining()}})
+
+    async def _post_prompt(self, request: web.Request) -> web.Response:
+        body = json.loads(await request.read())
+        graph = body.get("prompt")
+        number = float(body["number"]) if "number" in body else next(self._counter) * (-1 if body.get("front") else 1)
+        if graph is None:
+            return _refuse("no_prompt", "No prompt provided", "No prompt provided")
+        for node, content in graph.items():
+            if content.get("class_type") not in self.object_info:
+                message = f"Cannot execute because node {content.get('class_type')} does not exist."
+                return _refuse("invalid_prompt", message, f"Node ID '#{node}'")
+        outputs = [node for node, content in graph.items() if self.object_info[content["class_type"]]["output_node"]]
+        if not outputs:
+            return _refuse("prompt_no_outputs", "Prompt has no outputs", "")
+        errors = {
+            node: {
+                "errors": [{
+                    "type": "value_smaller_than_min", "message": "Value 0 smaller than min of 1", "details": "steps",
+                    "extra_info": {"input_name": "steps"},
+                }],
+                "dependent_outputs": outputs,
+                "class_type": content["class_type"],
+            }
+            for node, content in graph.items()
+            if content["inputs"].get("steps", 1) == 0
+        }  # fmt: skip
+        if errors:
+            return _refuse("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", errors)
+        prompt_id = str(body.get("prompt_id") or uuid.uuid4()) if self.dialect == "new" else str(uuid.uuid4())
+        extra = dict(body.get("extra_data") or {})
+        if "client_id" in body:
+            extra["client_id"] = body["client_id"]
+        extra["create_time"] = _now()
+        self.pending.append(Queued(number, prompt_id, graph, extra, outputs))
+        self._news.set()
+        await self._status()
+        return web.json_response({"prompt_id": prompt_id, "number": number, "node_errors": {}})
+
+    async def _get_queue(self, _: web.Request) -> web.Response:
+        running = [] if self.running is None else [self.running.item()]
+        waiting = sorted(self.pending, key=lambda item: (item.number, item.prompt_id))
+        shuffled = [*waiting[:1], *reversed(waiting[1:])]  # a heap: only the first place is certain
+        return web.json_response({"queue_running": running, "queue_pending": [item.item() for item in shuffled]})
+
+    async def _post_queue(self, request: web.Request) -> web.Response:
+        body = json.loads(await request.read())
+        gone = set(body.get("delete", ()))
+        self.pending = [] if body.get("clear") else [item for item in self.pending if item.prompt_id not in gone]
+        await self._status()
+        return web.Response()
+
+    async def _post_interrupt(self, request: web.Request) -> web.Response:
+        wanted = (json.loads(await request.read() or b"{}") or {}).get("prompt_id")
+        if not wanted or (self.running is not None and self.running.prompt_id == wanted):
+            self._interrupt = True
+            self._go.set()
+        return web.Response()
+
+    async def _get_history(self, request: web.Request) -> web.Response:
+        entries = list(self.history.items())
+        count, offset = int(request.query.get("max_items", 10_000)), int(request.query.get("offset", -1))
+        chosen = entries[offset : offset + count] if offset >= 0 else entries[len(entries) - min(count, len(entries)) :]
+        return web.json_response(dict(chosen))
+
+    async def _post_history(self, request: web.Request) -> web.Response:
+        body = json.loads(await request.read())
+        for prompt_id in list(self.history) if body.get("clear") else body.get("delete", ()):
+            self.history.pop(prompt_id, None)
+        return web.Response()
+
+    async def _get_entry(self, request: web.Request) -> web.Response:
+        prompt_id = request.match_info["id"]
+        return web.json_response({prompt_id: self.history[prompt_id]} if prompt_id in self.history else {})
+
+    async def _get_jobs(self, request: web.Request) -> web.Response:
+        if self.dialect == "old" or request.path.removeprefix(self.prefix) == "/jobs":
+            return web.Response(status=404)
+        total = len(self.history)
+        return web.json_response(
+            {"jobs": [], "pagination": {"offset": 0, "limit": 1, "total": total, "has_more": total > 0}}
+        )
+
+    async def _get_stats(self, _: web.Request) -> web.Response:
+        gib = 1 << 30
+        device = {
+            "name": "cuda:0 NVIDIA Test : cudaMallocAsync", "type": "cuda", "index": 0, "vram_total": 24 * gib,
+            "vram_free": 10 * gib, "torch_vram_total": 8 * gib, "torch_vram_free": gib,
+        }  # fmt: skip
+        system = {
+            "os": "linux", "ram_total": 64 * gib, "ram_free": 33 * gib, "comfyui_version": "0.8.0",
+            "python_version": "3.11.7 (main)", "pytorch_version": "2.13.0", "embedded_python": False, "argv": ["main.py"],
+        }  # fmt: skip
+        return web.json_response({"system": system, "devices": [device]})
+
+    async def _get_features(self, _: web.Request) -> web.Response:
+        return web.json_response(self._features())
+
+    async def _get_object_info(self, _: web.Request) -> web.Response:
+        return web.json_response(self.object_info)
+
+    async def _get_class(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.json_response({name: self.object_info[name]} if name in self.object_info else {})
+
+    async def _get_models(self, _: web.Request) -> web.Response:
+        return web.json_response(["checkpoints", "loras", "vae"])
+
+    async def _get_folder(self, request: web.Request) -> web.Response:
+        known = {"checkpoints": ["demo.safetensors"], "loras": [], "vae": []}
+        folder = request.match_info["folder"]
+        return web.json_response(known[folder]) if folder in known else web.Response(status=404)
+
+    async def _get_embeddings(self, _: web.Request) -> web.Response:
+        return web.json_response([])
+
+    async def _get_view(self, request: web.Request) -> web.Response:
+        query = request.query
+        data = self.files.get((query.get("type", "output"), query.get("subfolder", ""), query.get("filename", "")))
+        if data is None:
+            return web.Response(status=404)
+        if "preview" in query:
+            small = io.BytesIO()
+            Image.open(io.BytesIO(data)).convert("RGB").save(small, "WEBP")
+            return web.Response(body=small.getvalue(), content_type="image/webp")
+        return web.Response(body=data, content_type="image/png")
+
+    async def _post_upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        image = form.get("image")
+        if not isinstance(image, web.FileField):
+            return web.Response(status=400)
+        name, data = image.filename, image.file.read()
+        if ("input", "", name) in self.files and form.get("overwrite") != "true":
+            stem, dot, ending = name.rpartition(".")
+            name = f"{stem} (1){dot}{ending}"
+        self.files["input", "", name] = data
+        return web.json_response({"name": name, "subfolder": "", "type": "input"})
+
+    async def _get_settings(self, _: web.Request) -> web.Response:
+        return web.json_response(self.settings)
+
+    async def _post_setting(self, request: web.Request) -> web.Response:
+        self.settings[request.match_info["key"]] = json.loads(await request.read())
+        return web.Response()
+
+    async def _get_logs(self, _: web.Request) -> web.Response:
+        entries = [{"t": "2026-11-23T19:05:53.746813", "m": line + "\n"} for line in self.log]
+        return web.json_response({"entries": entries, "size": {"cols": 80, "rows": 24}})
+
+
+def _refuse(kind: str, message: str, details: str, node_errors: Any = None) -> web.Response:
+    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
+    return web.json_response({"error": error, "node_errors": node_errors or {}}, status=400)
+
+
+def _with_id(step: Any, prompt_id: str) -> Any:
+    if isinstance(step, bytes):
+        if step[:4] != b"\0\0\0\4" or b"$id" not in step:
+            return step
+        length = int.from_bytes(step[4:8], "big")
+        about = step[8 : 8 + length].replace(b"$id-" + b"-" * 32, b"$id").replace(b"$id", prompt_id.encode())
+        return step[:4] + len(about).to_bytes(4, "big") + about + step[8 + length :]
+    if isinstance(step, str):
+        return step.replace("$id", prompt_id)
+    return json.loads(json.dumps(step).replace("$id", prompt_id))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def hostile(server: FakeComfy) -> None:
+    """Scene: node titles, file names and an error message with everything in them that a terminal must not see."""
+    server.object_info = {
+        **server.object_info,
+        HOSTILE: {**_node(HOSTILE, {}, ["IMAGE"], HOSTILE), "description": HOSTILE},
+    }
+    server.log.append(HOSTILE)
+    graph = txt2img(text=HOSTILE, prefix=HOSTILE)
+    graph["3"]["_meta"] = {"title": HOSTILE}
+    output = {"images": [{"filename": HOSTILE + ".png", "subfolder": "", "type": "output"}]}
+    for outcome, name in (("success", "d"), ("error", "f")):
+        prompt_id = f"{name * 8}-0000-4000-8000-000000000000"
+        last = {"prompt_id": prompt_id, "timestamp": _now(), "node_id": "3", "node_type": HOSTILE, "executed": [],
+                "exception_message": HOSTILE, "exception_type": HOSTILE, "traceback": [HOSTILE], "current_inputs": {HOSTILE: HOSTILE}}  # fmt: skip
+        server.history[prompt_id] = {
+            "prompt": [0, prompt_id, graph, {"client_id": HOSTILE}, ["9"]],
+            "outputs": {"9": output},
+            "status": {"status_str": outcome, "completed": outcome == "success",
+                       "messages": [["execution_start", {"timestamp": _now()}], [f"execution_{outcome}", last]]},
+        }  # fmt: skip
+    server._store(output)
+
+
+def web_page(server: FakeComfy) -> None:
+    """Scene: something else listens there."""
+    for path in ("/prompt", "/queue", "/history", "/system_stats", "/object_info", "/ws"):
+        server.answer("GET", path, html())
+    server.answer("POST", "/prompt", html())
+
+
+def breaking(server: FakeComfy) -> None:
+    """Scene: each run loses its socket in the middle, once."""
+    server.script(frame("execution_start", prompt_id="$id", timestamp=_now()),
+                  frame("executing", node="3", display_node="3", prompt_id="$id"), Drop(), Hold())  # fmt: skip
+
+
+SCENES: dict[str, Callable[[FakeComfy], None]] = {"hostile": hostile, "html": web_page, "drop": breaking}
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    server = FakeComfy(port=options.port, step_delay=options.step_delay, dialect=options.dialect)
+    if options.scene:
+        SCENES[options.scene](server)
+    for name in options.recording:
+        server.scripts.append(Recording.load(name).steps())
+    async with server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A scripted ComfyUI for tests; prints its URL, runs until killed.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--scene", choices=sorted(SCENES))
+    parser.add_argument("--recording", action="append", default=[], help="a name such as txt2img-previews; repeatable")
+    parser.add_argument("--step-delay", type=float, default=0.05, help="seconds between sampling steps")
+    parser.add_argument("--dialect", choices=("new", "old"), default="new")
+    asyncio.run(_serve(parser.parse_args()))
