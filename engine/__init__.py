@@ -1,0 +1,1 @@
+"""A local engine that speaks ComfyUI's HTTP and WebSocket API: `python -m engine`."""

@@ -113,6 +113,9 @@ class Folders:
         """Folders of a kind of models (`unet` and `clip` are aliases). Raises `KeyError` for an unknown kind."""
         return tuple(self.models[ALIASES.get(kind, kind)])
 
+    def knows(self, kind: str) -> bool:
+        return ALIASES.get(kind, kind) in self.models
+
     def by_type(self, kind: str) -> Path:
         """The folder of `output`, `input` or `temp` files. Raises `KeyError`."""
         return {"output": self.output, "input": self.input, "temp": self.temp}[kind]

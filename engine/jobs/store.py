@@ -88,6 +88,8 @@ class JobStore:
 
     async def close(self) -> None:
         """Finish what was asked for, and close the file."""
+        if self._thread.ident is None:
+            return  # never started
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 

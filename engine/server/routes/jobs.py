@@ -15,7 +15,7 @@ STATUSES = ("pending", "in_progress", "completed", "failed")
 _HISTORY = {"completed": ("success",), "failed": ("error", "interrupted")}
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A parameter is wrong; the message is the answer's."""
 
 
@@ -27,9 +27,9 @@ async def listing(request: web.Request) -> web.Response:
         descending = _choice(request, "sort_order", ("desc", "asc")) == "desc"
         limit = _integer(request, "limit")
         if limit is not None and limit <= 0:
-            raise _Refused("limit must be a positive integer")
+            raise _RefusedError("limit must be a positive integer")
         offset = max(_integer(request, "offset") or 0, 0)
-    except _Refused as refused:
+    except _RefusedError as refused:
         return answer({"error": str(refused)}, status=400)
     jobs = await _collect(services(request), statuses, request.query.get("workflow_id"))
     ordered = in_order(jobs, sort_by, descending)
@@ -91,14 +91,14 @@ def _statuses(request: web.Request) -> tuple[str, ...]:
     wanted = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     wrong = [part for part in wanted if part not in STATUSES]
     if wrong:
-        raise _Refused(f"Invalid status value(s): {', '.join(wrong)}. Valid values: {', '.join(STATUSES)}")
+        raise _RefusedError(f"Invalid status value(s): {', '.join(wrong)}. Valid values: {', '.join(STATUSES)}")
     return wanted
 
 
 def _choice(request: web.Request, name: str, choices: tuple[str, str]) -> str:
     value = request.query.get(name, choices[0]).lower()
     if value not in choices:
-        raise _Refused(
+        raise _RefusedError(
             f"{name} must be '{choices[0]}' or '{choices[1]}'"
             if name == "sort_by"
             else f"{name} must be 'asc' or 'desc'"
@@ -113,4 +113,4 @@ def _integer(request: web.Request, name: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise _Refused(f"{name} must be an integer") from None
+        raise _RefusedError(f"{name} must be an integer") from None

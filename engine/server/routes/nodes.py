@@ -1,0 +1,43 @@
+"""`/object_info` and what else belongs to nodes: lists that a web front end asks for at its start."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from engine.server.bodies import answer, raw, refusal
+from engine.server.routes.prompt import PATIENCE
+from engine.server.services import services
+from engine.worker.supervisor import WorkerUnavailableError
+
+
+async def every(request: web.Request) -> web.Response:
+    """`GET /object_info`: choices of files are listed afresh by the worker."""
+    return await _describe(request, None)
+
+
+async def one(request: web.Request) -> web.Response:
+    """`GET /object_info/{class}`: `{}` for a class that is not there."""
+    return await _describe(request, request.match_info["node_class"])
+
+
+async def nothing_listed(_request: web.Request) -> web.Response:
+    """`GET /extensions`: this server has no web front end to extend."""
+    return answer([])
+
+
+async def nothing_named(_request: web.Request) -> web.Response:
+    """`GET /workflow_templates`, `/i18n`, `/global_subgraphs`: no custom node brings any."""
+    return answer({})
+
+
+async def no_subgraph(_request: web.Request) -> web.Response:
+    """`GET /global_subgraphs/{id}`."""
+    return answer(None)
+
+
+async def _describe(request: web.Request, node: str | None) -> web.Response:
+    try:
+        return raw(await services(request).worker.describe_nodes(node, patience=PATIENCE))
+    except WorkerUnavailableError as error:
+        message, _, details = str(error).partition("\n")
+        return refusal("worker_unavailable", f"The nodes cannot be listed: {message}", details, status=503)

@@ -1,0 +1,101 @@
+"""`/system_stats`, `/features` and the page at `/`: what this server is."""
+
+from __future__ import annotations
+
+import html
+import sys
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from aiohttp import web
+
+from engine.server.bodies import answer
+from engine.server.services import Services, services
+from engine.worker.supervisor import WorkerUnavailableError
+
+COMFYUI_VERSION = "0.8.0"  # whose API this is: clients compare it before they use a route
+FRONTEND_VERSION = "1.35.9"
+TEMPLATES_VERSION = "0.7.67"
+_PATIENCE = 3.0  # seconds for the worker to look at its devices
+
+
+async def stats(request: web.Request) -> web.Response:
+    """`GET /system_stats`. While the worker starts, the processor stands in for its devices."""
+    shared = services(request)
+    total, free = _memory()
+    pytorch, devices = _installed("torch") or "unknown", _processor(total, free)
+    if shared.worker.ready is not None:
+        try:
+            told = await shared.worker.describe_devices(patience=_PATIENCE)
+            pytorch, devices = told.pytorch_version, told.devices
+        except WorkerUnavailableError:
+            pass  # it has just ended, or is busy in a long native call: memory alone is still an answer
+    system = {
+        "os": sys.platform,
+        "ram_total": total,
+        "ram_free": free,
+        "comfyui_version": COMFYUI_VERSION,
+        "required_frontend_version": FRONTEND_VERSION,
+        "installed_templates_version": TEMPLATES_VERSION,
+        "required_templates_version": TEMPLATES_VERSION,
+        "python_version": sys.version,
+        "pytorch_version": pytorch,
+        "embedded_python": False,
+        "argv": list(shared.argv),
+        "engine": f"comfytui {version()}",
+        "worker": "ready" if shared.worker.ready is not None else "starting",
+    }
+    return answer({"system": system, "devices": devices})
+
+
+async def features(request: web.Request) -> web.Response:
+    """`GET /features`."""
+    return answer(services(request).features())
+
+
+async def page(request: web.Request) -> web.Response:
+    """`GET /`: there is no web front end; a person who opens the address reads what runs here."""
+    headers = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "0"}
+    return web.Response(text=_page(services(request)), content_type="text/html", headers=headers)
+
+
+@cache
+def version() -> str:
+    """Of this package."""
+    return _installed("comfytui") or "(not installed)"
+
+
+@cache
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _memory() -> tuple[int, int]:
+    """Bytes of memory: all, and available."""
+    import psutil  # here: the start of the server does not need it
+
+    memory = psutil.virtual_memory()
+    return memory.total, memory.available
+
+
+def _processor(total: int, free: int) -> list[dict[str, Any]]:
+    amounts = {"vram_total": total, "vram_free": free, "torch_vram_total": total, "torch_vram_free": free}
+    return [{"name": "cpu", "type": "cpu", "index": None, **amounts}]
+
+
+def _page(shared: Services) -> str:
+    ready = shared.worker.ready
+    state = f"ready, {ready.nodes} nodes" if ready is not None else "starting"
+    return (
+        "<!doctype html><meta charset=utf-8><title>comfytui engine</title>"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}</style>"
+        f"<h1>comfytui engine {html.escape(version())}</h1>"
+        "<p>This server speaks ComfyUI's API. It has no web interface: open it in a terminal with</p>"
+        "<pre>comfytui --server http://&lt;this address&gt;</pre>"
+        f"<p>Worker: {html.escape(state)}. In the queue: {shared.dispatcher.remaining}. "
+        "See <a href=system_stats>system_stats</a>, <a href=queue>queue</a>, <a href=object_info>object_info</a>.</p>"
+    )

@@ -1,0 +1,92 @@
+"""Users of the server and the folder each one owns. Without `--multi-user` there is one, `default`."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from engine.files.safe import UnsafeNameError, inside
+from engine.server.services import Services
+
+DEFAULT = "default"
+RESERVED = "__"  # ids that begin with this belong to the system
+_MAX_NAME = 128
+
+
+class UserError(Exception):
+    """A user cannot be made; the message is the answer's."""
+
+
+def current(request: web.Request, shared: Services) -> str:
+    """The id of the user who asks. Raises 401 for an unknown one."""
+    if not shared.options.multi_user:
+        return DEFAULT
+    name = request.headers.get("comfy-user", "")
+    if name.startswith(RESERVED) or name not in everyone(shared):
+        raise web.HTTPUnauthorized(text="Unknown user")
+    return name
+
+
+def folder(request: web.Request, shared: Services) -> Path:
+    """The folder of the user who asks. Raises 401."""
+    try:
+        return inside(shared.folders.user, current(request, shared))
+    except UnsafeNameError as error:
+        raise web.HTTPUnauthorized(text=str(error)) from error
+
+
+def everyone(shared: Services) -> dict[str, str]:
+    """Id → name."""
+    found = read_json(shared.folders.user / "users.json", {})
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def add(shared: Services, username: Any) -> str:
+    """Make a user; the new id. Raises `UserError`, and `OSError` if it cannot be kept."""
+    name = username.strip()[:_MAX_NAME] if isinstance(username, str) else ""
+    if not name:
+        raise UserError("username not provided")
+    if name.startswith(RESERVED):
+        raise UserError("System User prefix not allowed")
+    users = everyone(shared)
+    if name in users.values():
+        raise UserError("Duplicate username.")
+    user_id = f"{re.sub('[^a-zA-Z0-9_-]+', '-', name)}_{uuid.uuid4()}"
+    users[user_id] = name
+    write_json(shared.folders.user / "users.json", users)
+    return user_id
+
+
+def read_json(path: Path, default: Any) -> Any:
+    """A file as JSON; `default` if it is not there. Raises `OSError`, and `ValueError` naming a damaged file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return default
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_file(path, json.dumps(value, indent=4).encode())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file in one step, so that a full disk leaves the old one. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        part = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
