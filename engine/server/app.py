@@ -85,7 +85,8 @@ _INTERNAL: tuple[tuple[str, str, Handler], ...] = (
 def make(shared: Services) -> web.Application:
     """The application for `shared`; it starts nothing by itself."""
     options = shared.options
-    guard = security.same_origin if options.enable_cors_header is None else security.cors(options.enable_cors_header)
+    origin = options.enable_cors_header
+    guard: Middleware = security.same_origin if origin is None else security.cors(origin)
     middlewares: list[Middleware] = [guard, _refuse_clearly]
     if options.enable_compress_response_body:
         middlewares.insert(0, _compress)

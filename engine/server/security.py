@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -20,7 +21,7 @@ _ALLOWED = {
 _lookups: dict[str, bool] = {}
 
 
-def cors(origin: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def cors(origin: str) -> Middleware:
     """Middleware: pages of `origin` (`*` for any) may call."""
     headers = {"Access-Control-Allow-Origin": origin, **_ALLOWED}
 
