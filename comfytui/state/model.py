@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from comfytui.client.messages import RawName
 from comfytui.workflow.summary import Facts
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -108,6 +109,7 @@ class Output(Frozen, frozen=True):
     subfolder: str = ""
     type: str = "output"  # output | temp | input
     text: str | None = None  # for kind text
+    raw: RawName | None = None  # only for fetching: the true name, if it holds what may not be shown
 
 
 class Failure(Frozen, frozen=True):
@@ -137,6 +139,8 @@ class Job(Frozen, frozen=True):
     created: float | None = None
     started: float | None = None
     ended: float | None = None
+    targets: tuple[str, ...] = ()  # the output nodes that passed validation; empty: not known
+    touched: int = 0  # the state's version when the job last changed its own state: an answer asked before is older
 
     @property
     def seconds(self) -> float | None:
@@ -164,6 +168,8 @@ class Run(Frozen, frozen=True):
     rate: float | None = None  # steps a second, smoothed
     left: float | None = None  # seconds, estimated
     told: bool = True  # False: somebody else's job, the server tells us no progress
+    detailed: bool = False  # the server lists every node's state; otherwise a node ends when the next begins
+    mark: tuple[float, float] | None = None  # (time, value) from which the rate is measured next
 
 
 class TimelineEntry(Frozen, frozen=True):
@@ -177,6 +183,7 @@ class ServerState(Frozen, frozen=True):
     """Everything about one server. `jobs` holds running, waiting and loaded history entries by id."""
 
     link: Link
+    client_id: str = ""  # ours, as the server knows it
     version: int = 0  # grows with every change, so that a view can tell old from new
     features: Mapping[str, Any] = EMPTY
     stats: Stats | None = None

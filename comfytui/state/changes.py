@@ -1,0 +1,114 @@
+"""What can happen to a server's state besides the server's own events: our link, its answers, our actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from comfytui.client.messages import Event, HistoryEntry, Queue, SystemStats
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Base."""
+
+
+class Connected(Change, frozen=True):
+    """The event stream is open."""
+
+
+class Dropped(Change, frozen=True):
+    """The link is down; the next try is at `retry_at`."""
+
+    error: str
+    retry_at: float
+
+
+class Rejected(Change, frozen=True):
+    """It answered, but not as ComfyUI does, or it does not let us in."""
+
+    error: str
+
+
+class Connecting(Change, frozen=True):
+    """A try begins."""
+
+
+class Closed(Change, frozen=True):
+    """We left."""
+
+
+class Measured(Change, frozen=True):
+    """How long an exchange took, in seconds."""
+
+    latency: float
+
+
+class Accepted(Change, frozen=True):
+    """The server took a prompt of ours."""
+
+    prompt_id: str
+    number: float
+    graph: Mapping[str, Any]  # cleaned
+    extra_data: Mapping[str, Any]  # cleaned
+    name: str = ""
+    mine: bool = True  # False: we put somebody else's job in another place
+
+
+class QueueSeen(Change, frozen=True):
+    """`/queue`, asked when the state's version was `asked`. `held`: ids that are between two places just now."""
+
+    queue: Queue
+    asked: int
+    held: frozenset[str] = frozenset()
+    skew: float = 0.0  # seconds to add to the server's times to have ours
+
+
+class Page(StrEnum):
+    """Which part of the history an answer is."""
+
+    NEWEST = "newest"
+    OLDER = "older"
+    SINGLE = "single"
+
+
+class HistorySeen(Change, frozen=True):
+    """Entries of `/history`, oldest first. `skew`: seconds to add to the server's times to have ours."""
+
+    entries: tuple[HistoryEntry, ...]
+    page: Page
+    asked: int
+    complete: bool = False  # nothing is older
+    skew: float = 0.0
+
+
+class Vanished(Change, frozen=True):
+    """These were in the queue, and neither the queue nor the history, asked for at `asked`, knows them."""
+
+    ids: tuple[str, ...]
+    asked: int
+
+
+class Removed(Change, frozen=True):
+    """We deleted these, and the server agreed."""
+
+    ids: tuple[str, ...]
+
+
+class StatsSeen(Change, frozen=True):
+    stats: SystemStats
+
+
+class CatalogueSeen(Change, frozen=True):
+    object_info: Mapping[str, Any]  # cleaned
+
+
+class ActionFailed(Change, frozen=True):
+    """Something we tried in the background did not work."""
+
+    error: str
+
+
+Happening = Change | Event
