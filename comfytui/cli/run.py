@@ -11,9 +11,10 @@ from typing import Any
 import click
 import msgspec
 
-from comfytui.cli import diagnostics, downloads, output, session
+from comfytui.cli import diagnostics, output, session
 from comfytui.cli.diagnostics import Exit, Failed
 from comfytui.cli.progress import Progress
+from comfytui.client import downloads
 from comfytui.client.errors import ClientError, Missing, Refused
 from comfytui.settings import files
 from comfytui.state.connection import Connection
@@ -252,7 +253,14 @@ async def _save(connection: Connection, job: Job, folder: Path) -> list[Path]:
     found: list[Path] = []
     for each in chosen(job.outputs):
         data = await connection.fetch(each)
-        found.append(await asyncio.to_thread(downloads.save, folder, each.filename, data))
+        try:
+            found.append(await asyncio.to_thread(downloads.save, folder, each.filename, data))
+        except OSError as error:
+            where = error.filename or folder
+            text = (
+                f"{where} cannot be written: {error.strerror or error}\nThe results are still on the server: {job.id}"
+            )
+            raise Failed(Exit.FILES, text) from error
     return found
 
 

@@ -93,6 +93,9 @@ def _node(graph: Graph, node_id: str, object_info: ObjectInfo) -> Iterator[Probl
         origin = link(value)
         if origin is not None:
             yield from _link(graph, node_id, spec, origin, object_info)
+        elif isinstance(value, list):
+            text = f"{name} is a list, and no link of [node, output]"
+            yield _problem(graph, node_id, name, "bad_link", text, "Link it again")
         elif spec.kind == "choice":
             yield from _choice(graph, node_id, spec, value)
         elif spec.kind in ("int", "float"):

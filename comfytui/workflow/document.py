@@ -112,7 +112,7 @@ def _loads(data: bytes | str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         problem = "ends in the middle: the file is incomplete" if cut else f"not JSON: {error.msg}"
         fix = "Save or copy it again" if cut else "Give a JSON file, or a picture that ComfyUI made"
         raise WorkflowError(problem, place=f"line {error.lineno}, column {error.colno}", fix=fix) from error

@@ -88,11 +88,15 @@ def parse_assignment(text: str, graph: Graph | None = None) -> Assignment:
     if not cuts or not text[: cuts[0]].strip():
         raise WorkflowError(f"{text!r} sets nothing", fix="Write NODE.INPUT=VALUE, as in 3.seed=42")
     if graph is not None:
-        for cut in cuts:
-            key, value = text[:cut], text[cut + 1 :]
-            for dot in (index for index, letter in enumerate(key) if letter == "."):
-                if _find(graph, key[:dot]):
-                    return Assignment(key[:dot], key[dot + 1 :].strip(), value)
+        splits = [
+            Assignment(text[:dot], text[dot + 1 : cut].strip(), text[cut + 1 :])
+            for cut in cuts
+            for dot, letter in enumerate(text[:cut])
+            if letter == "." and _find(graph, text[:dot])
+        ]
+        whole = [each for each in splits if any(each.input in inputs(graph, node) for node in _find(graph, each.node))]
+        if splits:
+            return (whole or splits)[0]
     key, value = text[: cuts[0]], text[cuts[0] + 1 :]
     node, _, name = key.rpartition(".")
     return Assignment(node.strip(), name.strip(), value)

@@ -137,12 +137,11 @@ def _texts(graph: Graph, sampler: str, side: str) -> Iterator[Place]:
             if (origin := link(given["negative" if slot == 1 else "positive"])) is not None:
                 waiting.append(origin)
             continue
-        for name in TEXTS:
-            place = Place(node_id, name)
-            if isinstance(given.get(name), str) and place not in told:
-                told.add(place)
-                yield place
-        if not ({name for name in TEXTS if isinstance(given.get(name), str)}):
+        places = [_scalar(graph, node_id, (name,)) for name in TEXTS if name in given]
+        words = [place for place in places if place is not None and isinstance(value(graph, place), str)]
+        yield from (place for place in words if place not in told)
+        told.update(words)
+        if not words:
             waiting.extend((origin, slot) for name, origin, slot in links(graph, node_id) if name not in NOT_TEXT)
 
 
