@@ -78,6 +78,8 @@ class Supervisor:
         self._stopping = True
         self.send(messages.Shutdown())
         process = self._process
+        if process is not None and self.ready is None:
+            _signal(process, signal.SIGKILL)  # still importing: it would not hear, and holds nothing
         if process is not None and process.returncode is None:
             try:
                 await asyncio.wait_for(process.wait(), _STOP_PATIENCE)
@@ -97,12 +99,12 @@ class Supervisor:
         """Wait until the worker takes prompts. Raises `WorkerUnavailableError` if it cannot start or is too slow."""
         try:
             async with asyncio.timeout(timeout):
-                while self.ready is None:
+                while (ready := self.ready) is None:
                     if self._failure is not None:
                         raise WorkerUnavailableError(self._failure)
                     self._change.clear()
                     await self._change.wait()
-                return self.ready
+                return ready
         except TimeoutError:
             raise WorkerUnavailableError(f"the worker is still starting after {timeout:.0f} s") from None
 
@@ -147,7 +149,7 @@ class Supervisor:
 
     async def _keep_running(self) -> None:
         deaths = 0
-        while not self._stopping:
+        while True:
             was_ready, reason = await self._run_once()
             if self._stopping:
                 return
@@ -199,7 +201,7 @@ class Supervisor:
         self._process = process
         _, channel = await loop.create_connection(lambda: Channel(on_frame, on_end), sock=ours)
         self._channel = channel
-        output = asyncio.create_task(self._read_output(process), name="worker output")
+        output = asyncio.create_task(self._read_output(process.stdout), name="worker output")
         try:
             await ended
             # The line is gone, so nothing that it does can be heard any more: it must not linger on the device.
@@ -243,11 +245,12 @@ class Supervisor:
                 self._lines.append(message.text.rstrip("\n"))
             self._on_message(message)
 
-    async def _read_output(self, process: asyncio.subprocess.Process) -> None:
+    async def _read_output(self, output: asyncio.StreamReader | None) -> None:
         """Pass on what the worker prints: lines, and progress bars that end in a carriage return."""
-        assert process.stdout is not None
+        if output is None:
+            return
         pending = b""
-        while data := await process.stdout.read(_LINE_LIMIT):
+        while data := await output.read(_LINE_LIMIT):
             *lines, pending = (pending + data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
             if len(pending) > _LINE_LIMIT:
                 lines, pending = [*lines, pending], b""
