@@ -27,6 +27,7 @@ class Situation:
     job: Job | None = None  # the selected one
     engine_stopped: bool = False  # our own engine has crashed or was stopped
     selected: bool = False  # anything is selected on a screen that does not show jobs
+    editing: bool = False  # a workflow is being edited before it runs
 
     @property
     def live(self) -> bool:
@@ -65,6 +66,10 @@ def on_picture(now: Situation) -> bool:
     return now.live and now.job is not None and any(o.kind == "images" for o in now.job.outputs)
 
 
+def on_failed(now: Situation) -> bool:
+    return now.job is not None and now.job.failure is not None
+
+
 def running(now: Situation) -> bool:
     return now.live and now.state is not None and bool(now.state.running)
 
@@ -78,6 +83,24 @@ def can_retry(now: Situation) -> bool:
     if now.engine_stopped:
         return True
     return now.state is not None and (not now.live or now.job is not None)
+
+
+def editing(now: Situation) -> bool:
+    return now.editing
+
+
+def choosing(now: Situation) -> bool:
+    """A list is shown, and not the editor."""
+    return not now.editing
+
+
+def chosen(now: Situation) -> bool:
+    return now.selected and not now.editing
+
+
+def ready(now: Situation) -> bool:
+    """What is being edited could be run now."""
+    return now.editing and now.live
 
 
 @dataclass(frozen=True)
@@ -119,6 +142,9 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("live", "1", "Live", "comfytui.tui.screens.live:LiveView"),
     ScreenSpec("queue", "2", "Queue", "comfytui.tui.screens.queue:QueueView"),
     ScreenSpec("history", "3", "History", "comfytui.tui.screens.history:HistoryView"),
+    ScreenSpec("nodes", "4", "Nodes", "comfytui.tui.screens.nodes:NodesView"),
+    ScreenSpec("workflows", "5", "Workflows", "comfytui.tui.screens.workflows:WorkflowsView"),
+    ScreenSpec("settings", "6", "Settings", "comfytui.tui.screens.settings:SettingsView"),
 )
 
 PROGRAM = (
@@ -162,7 +188,7 @@ LIVE = (
     Action("live.save", "save picture", "s", "Save the job's pictures to a folder.", "live", "save", on_picture),
     Action("live.full", "full picture", "f,enter", "Give the picture the whole screen.", "live", "full"),
     Action(
-        "live.toggle", "preview/log", "v", "Switch panes where only one fits; show the engine's log.", "live", "toggle"
+        "live.toggle", "preview/log", "v", "Switch panes where only one fits; show the engine's log.", "live", "panes"
     ),
     Action("live.edit", "edit & run", "e", "Change the job's inputs, then run it.", "live", "edit", on_job),
 )
@@ -227,7 +253,7 @@ HISTORY = (
         "history",
         "filter",
     ),
-    Action("history.view", "gallery/list", "v", "Switch between thumbnails and lines.", "history", "toggle"),
+    Action("history.view", "gallery/list", "v", "Switch between thumbnails and lines.", "history", "panes"),
     Action(
         "history.next",
         "next picture",
@@ -251,10 +277,170 @@ HISTORY = (
     Action(
         "history.delete", "delete", "x", "Forget the job on the server; its files stay.", "history", "delete", on_job
     ),
+    Action("history.traceback", "traceback", "t", "Show where a failed job failed.", "history", "traceback", on_failed),
     Action("history.new", "new", "n", "Choose a workflow and run it.", "history", "new_run", footer=False),
 )
 
-ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *MOVING, *PROGRAM)
+NODES = (
+    Action(
+        "nodes.filter",
+        "search",
+        "slash",
+        "Search names, titles, categories and descriptions; takes:TYPE and makes:TYPE ask for a type.",
+        "nodes",
+        "filter",
+    ),
+    Action(
+        "nodes.takers",
+        "takers",
+        "t",
+        "List the nodes that take what this one puts out.",
+        "nodes",
+        "takers",
+        on_selection,
+    ),
+    Action(
+        "nodes.makers", "makers", "m", "List the nodes that make what this one takes.", "nodes", "makers", on_selection
+    ),
+    Action("nodes.view", "categories", "v", "Go between the categories, the list and the card.", "nodes", "toggle"),
+    Action("nodes.copy", "copy name", "y", "Copy the node's class name.", "nodes", "copy", on_selection),
+    Action(
+        "nodes.reload",
+        "reload",
+        "f5",
+        "Ask the server for its nodes again.",
+        "nodes",
+        "reload",
+        connected,
+        footer=False,
+    ),
+)
+
+WORKFLOWS = (
+    Action(
+        "workflows.run", "run", "f5,ctrl+j,ctrl+enter", "Queue the workflow as it stands.", "workflows", "run", ready
+    ),
+    Action("workflows.run_n", "run n", "ctrl+n", "Queue it several times.", "workflows", "run_n", ready),
+    Action(
+        "workflows.more",
+        "more inputs",
+        "f3",
+        "Show every other input of every node, to change it.",
+        "workflows",
+        "more",
+        editing,
+    ),
+    Action(
+        "workflows.seed",
+        "seed mode",
+        "f4",
+        "Random, increment or fixed: what becomes of the seed with each run.",
+        "workflows",
+        "seed_mode",
+        editing,
+    ),
+    Action(
+        "workflows.side",
+        "changes",
+        "f2",
+        "Show what changes and what the server lacks, where only one pane fits.",
+        "workflows",
+        "side",
+        editing,
+    ),
+    Action("workflows.undo", "undo", "ctrl+z", "Take back the last change.", "workflows", "undo", editing),
+    Action(
+        "workflows.write",
+        "save as file",
+        "ctrl+s",
+        "Write the changed workflow to a file.",
+        "workflows",
+        "write",
+        editing,
+    ),
+    Action(
+        "workflows.again",
+        "run",
+        "r",
+        "Queue the workflow as it is in the file, with a random seed.",
+        "workflows",
+        "again",
+        chosen,
+    ),
+    Action("workflows.edit", "edit & run", "e", "Change its inputs, then run it.", "workflows", "edit", chosen),
+    Action(
+        "workflows.open",
+        "open a path",
+        "o",
+        "Open a workflow, or a picture that holds one, by its path.",
+        "workflows",
+        "open_path",
+        choosing,
+    ),
+    Action(
+        "workflows.filter",
+        "filter",
+        "slash",
+        "Show only files whose name, prompt or model match.",
+        "workflows",
+        "filter",
+        choosing,
+    ),
+    Action(
+        "workflows.view",
+        "preview",
+        "v",
+        "Switch panes where only one fits.",
+        "workflows",
+        "toggle",
+        choosing,
+        footer=False,
+    ),
+    Action(
+        "workflows.reload",
+        "reload",
+        "ctrl+l",
+        "Look for workflow files again.",
+        "workflows",
+        "reload",
+        choosing,
+        footer=False,
+    ),
+)
+
+SETTINGS = (
+    Action("settings.edit", "change", "e", "Change the selected setting.", "settings", "edit", on_selection),
+    Action(
+        "settings.default",
+        "default",
+        "x",
+        "Put the selected setting back to its default.",
+        "settings",
+        "default",
+        on_selection,
+    ),
+    Action("settings.view", "settings/server", "v", "Switch panes where only one fits.", "settings", "toggle"),
+    Action(
+        "settings.unload",
+        "unload models",
+        "U",
+        "Have the server drop its models from memory.",
+        "settings",
+        "unload",
+        connected,
+    ),
+    Action(
+        "settings.free",
+        "free memory",
+        "F",
+        "Drop the models, and forget cached results.",
+        "settings",
+        "free",
+        connected,
+    ),
+)
+
+ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *SETTINGS, *MOVING, *PROGRAM)
 
 
 def of(where: str) -> tuple[Action, ...]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
+    from comfytui.tui.picture_store import PictureStore
+    from comfytui.workflow.document import Document
 
 
 class Dashboard(App[int]):
@@ -64,6 +66,7 @@ class Dashboard(App[int]):
         self.workflow = workflow  # given on the command line: Workflows opens it first
         self.session = Session(settings, self._news)
         self.current = ""
+        self._pictures: PictureStore | None = None
         self.last_error: str | None = None
         self._server, self._local = server, local
         self._theme_problem: str | None = None
@@ -72,6 +75,11 @@ class Dashboard(App[int]):
         self.set_keymap(self._keymap_by_id)
         if not settings.previews:
             self.animation_level = "none"
+
+    @property
+    def images(self) -> str:
+        """How pictures are drawn, as the settings say."""
+        return self.settings.images
 
     # What is on the screen
 
@@ -204,6 +212,29 @@ class Dashboard(App[int]):
         from comfytui.tui.widgets.confirm import Confirm
 
         return await self.push_screen_wait(Confirm(question, yes, no, detail))
+
+    @property
+    def pictures(self) -> PictureStore:
+        """The pictures of jobs, fetched when they are wanted."""
+        if self._pictures is None:
+            from comfytui.tui.picture_store import PictureStore
+
+            self._pictures = PictureStore()
+        return self._pictures
+
+    def new_run(self) -> None:
+        """Choose a workflow to run."""
+        self.run_worker(self.action_show("workflows"), name="show workflows")
+
+    async def edit(self, document: Document) -> None:
+        """Open a workflow in the editor."""
+        await self.action_show("workflows")
+        view = self.view
+        if view is not None and hasattr(view, "edit"):
+            view.edit(document)
+
+    def restart_engine(self) -> None:
+        pass
 
     # Actions of the program
 

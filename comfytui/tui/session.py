@@ -23,7 +23,8 @@ class Session:
         self.connection: Connection | None = None
         self.failure: str | None = None  # why there is no connection at all (a bad address, a missing secret)
         self.engine_stopped = False  # our own engine ended; `r` starts it again
-        self.notice = ""  # what our own engine is doing, while it is not ready
+        self.notice = ""  # what our own engine is doing, while it is not ready, for the status line
+        self.engine_message: list[tuple[str, str]] = []  # the same with its log, as lines and their roles
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None

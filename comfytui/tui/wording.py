@@ -128,3 +128,15 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
 
 def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def time_of_day(then: float) -> str:
+    """The local time of an event: 14:03:27."""
+    return time.strftime("%H:%M:%S", time.localtime(then))
+
+
+def roughly(seconds: float) -> str:
+    """A time to wait, coarse enough that it does not change with every second: ~6 min, ~40 s."""
+    if seconds < 90:
+        return f"~{max(10, round(seconds / 10) * 10)} s"
+    return f"~{round(seconds / 60)} min" if seconds < 5400 else f"~{seconds / 3600:.1f} h"

@@ -92,11 +92,11 @@ class LineList(ScrollView, can_focus=True):
             self._drawn.clear()
             self.refresh()
             return
-        for key in self._visible_keys():
-            new = draw(key, self.line_width)
+        for key in self.visible_keys():
+            new = draw(key, self._drawn_width or self.line_width)
             if not _same(self._drawn.get(key), new):
                 self._drawn[key] = new
-                self._refresh_key(key)
+                self.refresh_key(key)
 
     def move_to(self, key: str) -> None:
         """Put the cursor on a key, if it is there."""
@@ -117,13 +117,13 @@ class LineList(ScrollView, can_focus=True):
         if self.key != self._key:
             self._key = self.key
             self.post_message(self.Moved(self, self.key))
-        self._scroll_to_cursor()
+        self.scroll_to_cursor()
 
-    def _visible_keys(self) -> Sequence[str]:
+    def visible_keys(self) -> Sequence[str]:
         top = round(self.scroll_offset.y)
         return self.keys[top : top + self.size.height]
 
-    def _refresh_key(self, key: str) -> None:
+    def refresh_key(self, key: str) -> None:
         y = self.keys.index(key) - round(self.scroll_offset.y) + self.header_lines
         self.refresh(Region(0, y, self.size.width, 1))
 
@@ -132,26 +132,31 @@ class LineList(ScrollView, can_focus=True):
         base = self.rich_style
         if y < self.header_lines:
             headers = self.draw_header(width)
-            return _strip(headers[y] if y < len(headers) else Text(), width, base, self)
+            return strip_of(headers[y] if y < len(headers) else Text(), width, base, self)
         if not self.keys:
             said = self._empty.split("\n")[y - self.header_lines : y - self.header_lines + 1]
-            return _strip(Text(f" {said[0]}" if said else "", self.palette.dim), width, base, self)
+            return strip_of(Text(f" {said[0]}" if said else "", self.palette.dim), width, base, self)
         index = y - self.header_lines + round(self.scroll_offset.y)
-        if index >= len(self.keys) or self._draw is None:
+        if index >= len(self.keys):
             return Strip.blank(width, base)
         key = self.keys[index]
-        if width != self._drawn_width:
-            self._drawn.clear()
-            self._drawn_width = width
-        line = self._drawn.get(key)
-        if line is None:
-            line = self._drawn[key] = self._draw(key, width)
-        strip = _strip(line, width, base, self)
+        line = self.drawn(key, width)
+        strip = strip_of(line, width, base, self)
         if index == self.cursor:
             # The colour of a state glyph stays readable: only its background changes, except in full focus.
             style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
             strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length)
         return strip
+
+    def drawn(self, key: str, width: int) -> Text:
+        """A key's line, drawn if it is not yet."""
+        if width != self._drawn_width:
+            self._drawn.clear()
+            self._drawn_width = width
+        line = self._drawn.get(key)
+        if line is None:
+            line = self._drawn[key] = Text() if self._draw is None else self._draw(key, width)
+        return line
 
     def forget(self) -> None:
         """Draw every line anew: the colours changed."""
@@ -164,8 +169,8 @@ class LineList(ScrollView, can_focus=True):
         self._key = self.key
         for index in (old, new):
             if index < len(self.keys):
-                self._refresh_key(self.keys[index])
-        self._scroll_to_cursor()
+                self.refresh_key(self.keys[index])
+        self.scroll_to_cursor()
         self.post_message(self.Moved(self, self.key))
 
     def validate_cursor(self, cursor: int) -> int:
@@ -179,16 +184,16 @@ class LineList(ScrollView, can_focus=True):
 
     def _refresh_cursor(self) -> None:
         if (key := self.key) is not None:
-            self._refresh_key(key)
+            self.refresh_key(key)
 
     def on_resize(self) -> None:
-        self._scroll_to_cursor()
+        self.scroll_to_cursor()
 
     @property
     def _page(self) -> int:
         return max(1, self.size.height - self.header_lines)
 
-    def _scroll_to_cursor(self) -> None:
+    def scroll_to_cursor(self) -> None:
         top, page = round(self.scroll_offset.y), self._page
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, immediate=True)
@@ -229,7 +234,7 @@ def _same(old: Text | None, new: Text) -> bool:
     return old is not None and old.plain == new.plain and old.spans == new.spans and old.style == new.style
 
 
-def _strip(line: Text, width: int, base: object, widget: LineList) -> Strip:
+def strip_of(line: Text, width: int, base: object, widget: LineList) -> Strip:
     """A line of exactly `width` cells."""
     segments = [
         Segment(s.text, widget.rich_style + s.style if s.style else widget.rich_style)

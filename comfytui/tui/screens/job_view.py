@@ -1,0 +1,182 @@
+"""What can be done with the selected job, the same on every screen that shows jobs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from comfytui.client import downloads
+from comfytui.client.errors import Missing
+from comfytui.tui.screens.view import ScreenView
+from comfytui.tui.wording import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from comfytui.state.connection import Connection
+    from comfytui.state.model import Job, Output
+
+
+def pictures_of(job: Job | None) -> tuple[Output, ...]:
+    """The pictures of a job: what was saved first, what was only previewed after it."""
+    found = () if job is None else tuple(o for o in job.outputs if o.kind == "images" and o.filename)
+    return tuple(sorted(found, key=lambda output: output.type != "output"))
+
+
+class JobView(ScreenView):
+    """A screen with a selected job: `job` says which."""
+
+    @property
+    def connection(self) -> Connection:
+        """The server. Actions that need it are not allowed without one."""
+        connection = self.session.connection
+        if connection is None:
+            raise Missing("There is no server. Start one, or connect with --server URL.")
+        return connection
+
+    def _ask(self, name: str, work: Any) -> None:
+        self.dashboard.ask(name, work)
+
+    def action_new_run(self) -> None:
+        self.dashboard.new_run()
+
+    def action_again(self) -> None:
+        if (job := self.job) is not None:
+            self._ask("run again", self._again(job, other_seed=False))
+
+    def action_other_seed(self) -> None:
+        if (job := self.job) is not None:
+            self._ask("other seed", self._again(job, other_seed=True))
+
+    async def _graph(self, job: Job) -> Mapping[str, Any]:
+        """The graph exactly as the server has it. Raises Missing if the server does not tell it."""
+        graph = self.connection.raw_graph(job.id)
+        if not graph:
+            await self.connection.load_job(job.id)
+            graph = self.connection.raw_graph(job.id)
+        if not graph:
+            raise Missing("The server does not tell the workflow of this job any more.")
+        return graph
+
+    async def _again(self, job: Job, other_seed: bool) -> None:
+        graph = await self._graph(job)
+        told = "queued again"
+        if other_seed:
+            from comfytui.workflow.seeds import random_seed, with_seed
+
+            seed = random_seed()
+            graph = with_seed(graph, seed)
+            told = f"queued with seed {seed}"
+        await self.connection.submit(
+            graph, name=job.facts.name, workflow=_ui_form(job), previews=self.dashboard.settings.previews
+        )
+        self.dashboard.say(told)
+
+    def action_edit(self) -> None:
+        if (job := self.job) is not None:
+            self._ask("edit", self._edit(job))
+
+    async def _edit(self, job: Job) -> None:
+        from comfytui.workflow.document import Document
+
+        graph = dict(await self._graph(job))
+        name = job.facts.name or "job"
+        workflow = _ui_form(job)
+        document = Document(name, graph, dict(workflow) if workflow else None, source="history")
+        await self.dashboard.edit(document)
+
+    def action_interrupt(self) -> None:
+        state = self.session.state
+        if state is not None and state.running:
+            self._ask("interrupt", self._interrupt(state.running[0]))
+
+    async def _interrupt(self, prompt_id: str) -> None:
+        if self.dashboard.settings.confirm.interrupt and not await self.dashboard.confirm(
+            "Interrupt the job that runs?", "interrupt it", "let it run"
+        ):
+            return
+        await self.connection.interrupt(prompt_id)
+        self.dashboard.say("interrupted")
+
+    def action_cancel(self) -> None:
+        """Stop the selected job, whether it runs or waits."""
+        job, state = self.job, self.session.state
+        if job is None or state is None:
+            return
+        if job.id in state.running:
+            self._ask("interrupt", self._interrupt(job.id))
+        else:
+            self._ask("cancel", self._cancel(job))
+
+    async def _cancel(self, job: Job) -> None:
+        if self.dashboard.settings.confirm.cancel and not await self.dashboard.confirm(
+            "Take this job out of the queue?", "cancel it", "keep it", job.facts.positive or job.facts.name
+        ):
+            return
+        await self.connection.cancel([job.id])
+        self.dashboard.say("cancelled")
+
+    def save_pictures(self) -> None:
+        if (job := self.job) is not None:
+            self._ask("save", self._save_pictures(job))
+
+    async def _save_pictures(self, job: Job) -> None:
+        """Fetch the originals, and write them to a folder that the user confirms."""
+        pictures = pictures_of(job)
+        folder = await self._ask_folder(f"Save {plural(len(pictures), 'picture')} to which folder?")
+        if folder is None:
+            return
+        paths = [await self._save_one(folder, output) for output in pictures]
+        _remember_folder(folder)
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        self.dashboard.say(f"saved {paths[0]}{more}")
+
+    async def _save_one(self, folder: Path, output: Output) -> Path:
+        import asyncio
+
+        data = await self.connection.fetch(output)
+        return await asyncio.to_thread(downloads.save, folder, output.filename, data)
+
+    def action_save_workflow(self) -> None:
+        if (job := self.job) is not None:
+            self._ask("save workflow", self._save_workflow(job))
+
+    async def _save_workflow(self, job: Job) -> None:
+        import asyncio
+
+        from comfytui.workflow.document import write
+
+        graph = await self._graph(job)
+        folder = await self._ask_folder("Save the workflow to which folder?")
+        if folder is None:
+            return
+        name = downloads.safe_name((job.facts.name or f"job_{job.id[:8]}").removesuffix(".json") + ".json")
+        await asyncio.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
+        path = await asyncio.to_thread(write, folder / name, graph)
+        _remember_folder(folder)
+        self.dashboard.say(f"saved {path}")
+
+    async def _ask_folder(self, question: str) -> Path | None:
+        from comfytui.settings.memory import recall
+        from comfytui.tui.widgets.text_input_dialog import TextInputDialog
+
+        suggested = self.dashboard.settings.output_dir
+        if suggested == ".":
+            suggested = recall().last_output_dir or str(Path.cwd())
+        answer = cast("str | None", await self.app.push_screen_wait(TextInputDialog(question, suggested)))
+        return None if answer is None else Path(os.path.expanduser(answer))  # noqa: ASYNC240, PTH111 - reads no disk
+
+
+def _remember_folder(folder: Path) -> None:
+    from comfytui.settings.memory import remember
+
+    remember(last_output_dir=str(folder))
+
+
+def _ui_form(job: Job) -> Mapping[str, Any] | None:
+    """The UI form that came with a job, so that pictures of its repetition carry it too."""
+    info = job.extra_data.get("extra_pnginfo")
+    workflow = info.get("workflow") if isinstance(info, dict) else None
+    return workflow if isinstance(workflow, dict) else None
