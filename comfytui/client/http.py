@@ -111,11 +111,19 @@ class Http:
         await self._send("/history", {"delete": list(ids)})
 
     async def finished_total(self) -> int | None:
-        """How long the history is, from GET /api/jobs; None if this server has no such route."""
+        """How long the history is, from GET /api/jobs; None if this server has no such route.
+
+        All jobs less those in the queue: the names of the finished states differ between versions.
+        """
         try:
-            data = mapping(await self._json("GET", "/api/jobs", {"status": "completed,failed", "limit": "1"}))
-        except (Missing, NotComfyUI, ServerFailed):
+            total, queued = await asyncio.gather(self._jobs_total(), self._jobs_total("pending,in_progress"))
+        except (Missing, NotComfyUI, BadAnswer, ServerFailed):
             return None
+        return None if total is None or queued is None else max(0, total - queued)
+
+    async def _jobs_total(self, status: str | None = None) -> int | None:
+        query = {"limit": "1"} | ({} if status is None else {"status": status})
+        data = mapping(await self._json("GET", "/api/jobs", query))
         total = mapping(data.get("pagination")).get("total")
         return total if isinstance(total, int) and not isinstance(total, bool) else None
 
@@ -236,6 +244,8 @@ class Http:
     ) -> Answer:
         """Send, receive at most `limit` bytes (after decompression), and turn every failure into a ClientError."""
         where = self.target.url
+        if self._client.is_closed:
+            raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
         headers = {"Content-Type": "application/json"} if method == "POST" and files is None else {}
         # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
         content = json.dumps(body).encode() if headers else None

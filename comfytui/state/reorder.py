@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def renumber(waiting: Sequence[tuple[str, float]], moved: str, to: int) -> list[tuple[str, float]]:
@@ -31,17 +32,14 @@ def renumber(waiting: Sequence[tuple[str, float]], moved: str, to: int) -> list[
 
 def _between(below: float | None, above: float | None, count: int) -> list[float] | None:
     """`count` growing numbers strictly between two (None: no bound); None if there is no room."""
-    if below is None and above is None:
-        return [float(index) for index in range(count)]
     if above is None:
-        assert below is not None
-        return _steps(below, 1.0, count)
+        return _steps(-1.0 if below is None else below, 1.0, count)
     if below is None:
         return [-number for number in reversed(_steps(-above, 1.0, count))]
     width = above - below
     found = [below + width * ((index + 1) / (count + 1)) for index in range(count)]
     marks = [below, *found, above]
-    growing = all(low < high for low, high in zip(marks, marks[1:], strict=False))
+    growing = all(low < high for low, high in pairwise(marks))
     return found if growing and all(map(math.isfinite, found)) else None
 
 

@@ -204,6 +204,8 @@ def on_executing(state: ServerState, event: m.Executing, at: float) -> ServerSta
     node = nodes[index]
     if node.state not in NODE_ENDED and node.state is not NodeState.RUNNING:
         nodes = _put(nodes, index, replace(node, state=NodeState.RUNNING, started=at))
+    last = state.timeline[-1] if state.timeline else None
+    if last is None or (last.kind, last.text, last.prompt_id) != ("node", node.title, job.id):
         state = note(state, at, "node", node.title, job.id)
     if run.node_id != node.id:
         run = replace(run, node_id=node.id, value=node.value, maximum=node.maximum, rate=None, left=None, mark=None)

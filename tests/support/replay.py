@@ -698,7 +698,8 @@ class FakeComfy:
     async def _get_jobs(self, request: web.Request) -> web.Response:
         if self.dialect == "old" or request.path.removeprefix(self.prefix) == "/jobs":
             return web.Response(status=404)
-        total = len(self.history)
+        queued = self._remaining()
+        total = queued if request.query.get("status") == "pending,in_progress" else len(self.history) + queued
         return web.json_response(
             {"jobs": [], "pagination": {"offset": 0, "limit": 1, "total": total, "has_more": total > 0}}
         )

@@ -1,0 +1,293 @@
+"""Keeps the state of a server true: asks again for what events do not tell, as often as needed and no more.
+
+The server tells a client only of its own prompts, replays nothing after a gap, and forgets everything when it restarts.
+So the queue is asked for whenever it changed, and each job that leaves it unseen is looked up in the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from comfytui.client import messages as m
+from comfytui.client.errors import ClientError, Missing, TooLarge
+from comfytui.client.http import Http
+from comfytui.state import changes as c
+from comfytui.state.model import JobState, ServerState
+from comfytui.state.raw import RawPrompts
+from comfytui.state.reduce import unlisted
+from comfytui.state.runs import ENDED
+
+BUSY, IDLE = 5.0, 30.0  # seconds between two looks at the queue if nothing calls for one earlier
+SPACING = 0.2  # seconds between two looks at least: a fast server changes its queue hundreds of times a second
+SHARE = 10  # … and ten times as long as the last look took: a queue of thousands is megabytes
+STATS_BUSY, STATS_IDLE = 3.0, 15.0
+RETRIES = (0.0, 0.1, 0.3, 0.8)  # seconds; the history is written a moment after the run is said to have ended
+MANY = 8  # lost-sight-of jobs from which one long answer is cheaper than many short ones
+NEWEST = 50  # entries asked for again after a gap
+MARGIN = 5  # entries asked for beyond the page: what ended, or was deleted, between two questions
+CLOCKS_AGREE = 2.0  # seconds; `Date` has whole seconds, and answers take time
+
+
+class Watch:
+    """The questions that one connection asks by itself."""
+
+    def __init__(
+        self,
+        http: Http,
+        raw: RawPrompts,
+        dispatch: Callable[[c.Happening], None],
+        state: Callable[[], ServerState],
+        clock: Callable[[], float],
+    ) -> None:
+        self._http = http
+        self._raw = raw
+        self._dispatch = dispatch
+        self._state = state
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._queue_lock = asyncio.Lock()
+        self._history_lock = asyncio.Lock()
+        self._history_start: int | None = None  # index of the oldest loaded entry, counted from the server's oldest
+        self._unresolved: set[str] = set()  # left the queue, and the history was not asked yet (survives a gap)
+        self._taken_back: set[str] = set()
+        self._held: frozenset[str] = frozenset()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resolving = asyncio.Lock()
+        self._resolve_waits = False
+
+    # What the connection tells us ------------------------------------------------------------------------------------
+
+    def heard(self, event: m.Event) -> None:
+        """An event came: does it call for a question?"""
+        if isinstance(event, m.Status):
+            self.kick()
+        elif isinstance(event, m.Executing) and event.node is None and event.prompt_id is not None:
+            # the outputs of cached nodes, exact times and the traceback are in the history only
+            self._unresolved.add(event.prompt_id)
+            self._resolve_soon()
+
+    def kick(self) -> None:
+        """The queue changed."""
+        self._changed.set()
+
+    @contextmanager
+    def taking_back(self, ids: Iterable[str]) -> Iterator[None]:
+        """We delete these from the queue: they will not be lost but gone, unless the deletion fails."""
+        wanted = set(ids)
+        self._taken_back |= wanted
+        try:
+            yield
+        except ClientError:
+            self._taken_back -= wanted
+            raise
+
+    @contextmanager
+    def holding(self, ids: Iterable[str]) -> Iterator[None]:
+        """These are between two places of the queue: not to be missed meanwhile."""
+        self._held = frozenset(ids)
+        try:
+            yield
+        finally:
+            self._held = frozenset()
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    async def resync(self) -> None:
+        """After (re)connecting: the queue, what became of what was in it, and the history's new entries.
+
+        Raises ClientError.
+        """
+        limbo = {
+            job.id
+            for job in self._state().jobs.values()
+            if job.state in (JobState.WAITING, JobState.RUNNING)
+            and job.id not in self._state().running
+            and job.id not in self._state().waiting
+        }
+        self._unresolved |= limbo
+        await self.refresh_queue()
+        if self._state().history_loaded:
+            self._history_start = None
+            await self._load_newest(NEWEST)
+
+    async def forever(self) -> None:
+        """Ask for the queue and the stats until cancelled. A question that fails is said once; the socket decides."""
+        loop = asyncio.get_running_loop()
+        stats_due = loop.time()
+        while True:
+            if loop.time() >= stats_due:
+                await self._quietly(self.refresh_stats())
+                stats_due = loop.time() + (STATS_BUSY if self._busy() else STATS_IDLE)
+            try:
+                async with asyncio.timeout(min(BUSY if self._busy() else IDLE, max(0.0, stats_due - loop.time()))):
+                    await self._changed.wait()
+            except TimeoutError:
+                if not self._busy():
+                    continue
+            self._changed.clear()
+            began = loop.time()
+            await self._quietly(self.refresh_queue())
+            await asyncio.sleep(max(SPACING, SHARE * (loop.time() - began)))
+
+    def _busy(self) -> bool:
+        state = self._state()
+        return bool(state.running or state.waiting or state.queue_remaining)
+
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+        """A question of our own that fails is worth a line, not the connection: that is for the socket to say."""
+        try:
+            await work
+        except ClientError as error:
+            if self._state().last_error != str(error):
+                self._dispatch(c.ActionFailed(str(error)))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Cancel what still runs in the background."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # The queue -------------------------------------------------------------------------------------------------------
+
+    async def refresh_queue(self) -> None:
+        """Ask for the queue, and for the fate of what has left it. Raises ClientError."""
+        async with self._queue_lock:
+            asked = self._state().version
+            queue = await self._http.queue(self._raw.known(self._state().jobs))
+            self._raw.remember((*queue.running, *queue.waiting))
+            seen = c.QueueSeen(queue, asked, self._held, self._skew())
+            gone = unlisted(self._state(), seen)
+            self._unresolved.update(gone)
+            self._dispatch(seen)
+        if self._taken_back & self._unresolved:
+            await self._resolve()  # whoever took them back waits to see them go
+        elif self._unresolved:
+            self._resolve_soon()
+
+    def _resolve_soon(self) -> None:
+        """One that waits for its turn is enough: it will see all that is open by then."""
+        if not self._resolve_waits:
+            self._resolve_waits = True
+            self._start(self._resolve())
+
+    async def _resolve(self) -> None:
+        """Look up in the history what left the queue. Raises ClientError; what is open then is tried again later."""
+        async with self._resolving:
+            self._resolve_waits = False
+            wanted: list[str] = []
+            for delay in RETRIES:
+                wanted = [item for item in self._unresolved if self._needs_history(item)]
+                self._unresolved.intersection_update(wanted)
+                if not wanted or (delay and self._taken_back.issuperset(wanted)):
+                    break
+                await asyncio.sleep(delay)
+                self._found(await self._entries(wanted), self._state().version)
+            left = {item for item in wanted if item in self._unresolved and self._needs_history(item)}
+            self._unresolved -= left  # not `clear`: more may have come while we asked
+            ours = tuple(left & self._taken_back)
+            self._taken_back.difference_update(ours)
+            if ours:
+                self._dispatch(c.Removed(ours))
+                self._raw.drop(ours)
+            self._dispatch(c.Vanished(tuple(left.difference(ours)), self._state().version))
+        if self._unresolved:
+            self._resolve_soon()
+
+    def _found(self, entries: tuple[m.HistoryEntry, ...], asked: int) -> None:
+        ids = [entry.prompt.prompt_id for entry in entries]
+        self._unresolved.difference_update(ids)
+        self._taken_back.difference_update(ids)
+        if entries:
+            self._seen(entries, c.Page.SINGLE, asked, complete=False)
+
+    def _needs_history(self, prompt_id: str) -> bool:
+        """Not if it is back in the queue."""
+        state = self._state()
+        return prompt_id in state.jobs and prompt_id not in state.waiting and prompt_id not in state.running
+
+    async def _entries(self, ids: Sequence[str]) -> tuple[m.HistoryEntry, ...]:
+        known = self._raw.known(self._state().jobs)
+        if len(ids) > MANY:
+            wanted = set(ids)
+            page = await self._http.history(max_items=2 * len(ids) + NEWEST, known=known)
+            return tuple(entry for entry in page if entry.prompt.prompt_id in wanted)
+        found: list[m.HistoryEntry] = []
+        for prompt_id in ids:
+            try:
+                found.append(await self._http.history_entry(self._raw.id(prompt_id)))
+            except Missing:
+                continue
+        return tuple(found)
+
+    # The history -----------------------------------------------------------------------------------------------------
+
+    async def load_history(self, count: int) -> None:
+        """The next older page, the newest first of all. Raises ClientError."""
+        async with self._history_lock:
+            if self._history_start is None:
+                await self._load_newest(count)
+            elif self._history_start > 0:
+                start = max(0, self._history_start - count)
+                await self._load(c.Page.OLDER, start, self._history_start - start + MARGIN)
+
+    async def _load_newest(self, count: int) -> None:
+        total = await self._http.finished_total()
+        if total is None:
+            await self._load_without_total(count)
+        else:
+            await self._load(c.Page.NEWEST, max(0, total - count), count + MARGIN)
+
+    async def _load(self, page: c.Page, start: int, count: int) -> None:
+        asked = self._state().version
+        known = self._raw.known(self._state().jobs)
+        try:
+            entries = await self._http.history(max_items=count, offset=start, known=known)
+        except TooLarge:
+            if count <= 1:
+                raise
+            await self._load(page, start + count // 2, count - count // 2)  # workflows can be large: half as many
+            return
+        self._seen(entries, page, asked, complete=start == 0)
+        self._history_start = start
+
+    async def _load_without_total(self, count: int) -> None:
+        """Old servers do not tell how long the history is: ask for the last ones, as many as are loaded and more."""
+        asked = self._state().version
+        wanted = sum(self._state().jobs[item].state in ENDED for item in self._state().history) + count
+        entries = await self._http.history(max_items=wanted, known=self._raw.known(self._state().jobs))
+        self._seen(entries, c.Page.NEWEST, asked, complete=len(entries) < wanted)
+
+    def _seen(self, entries: tuple[m.HistoryEntry, ...], page: c.Page, asked: int, *, complete: bool) -> None:
+        self._raw.remember(entry.prompt for entry in entries)
+        self._dispatch(c.HistorySeen(entries, page, asked, complete=complete, skew=self._skew()))
+
+    async def load_job(self, prompt_id: str) -> None:
+        """One entry, with its graph. Raises ClientError, Missing among them."""
+        asked = self._state().version
+        entry = await self._http.history_entry(self._raw.id(prompt_id))
+        self._seen((entry,), c.Page.SINGLE, asked, complete=False)
+
+    # The machine -----------------------------------------------------------------------------------------------------
+
+    async def refresh_stats(self) -> None:
+        """Memory, versions, and how long the answer takes. Raises ClientError."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        stats = await self._http.system_stats()
+        self._dispatch(c.Measured(loop.time() - began))
+        self._dispatch(c.StatsSeen(stats))
+
+    def _skew(self) -> float:
+        """Seconds to add to the server's times to have ours; 0 if the clocks agree well enough."""
+        date = self._http.server_date
+        skew = 0.0 if date is None else self._clock() - date
+        return skew if abs(skew) > CLOCKS_AGREE else 0.0
