@@ -15,7 +15,7 @@ import msgspec
 MAX_FRAME = 1 << 30  # bytes; a frame longer than this is a broken stream, not a message
 
 
-class _Message(msgspec.Struct, tag=True, omit_defaults=True):
+class _Message(msgspec.Struct, tag=True, tag_field="message", omit_defaults=True):
     """Base of all messages: the tag is the class name."""
 
 

@@ -1,0 +1,58 @@
+"""All node definitions of a worker, by class name, and their description for `/object_info`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+import msgspec
+
+from engine.files.folders import Folders
+from engine.nodes.definition import NodeDefinition
+
+log = logging.getLogger(__name__)
+_MODULES = ("image", "loaders", "conditioning", "sampling", "latent")
+
+
+class Registry(Mapping[str, NodeDefinition]):
+    """Class name → definition; read-only after the start."""
+
+    def __init__(self, definitions: Mapping[str, NodeDefinition]) -> None:
+        self._definitions = dict(definitions)
+
+    def __getitem__(self, name: str) -> NodeDefinition:
+        return self._definitions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._definitions)
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+    def describe(self, folders: Folders, name: str | None = None) -> bytes:
+        """The JSON body of `/object_info`, or of `/object_info/{name}` (`{}` for an unknown class).
+
+        A node whose choices cannot be listed is left out and logged: one unreadable folder must not hide the others.
+        """
+        wanted = self._definitions.values() if name is None else filter(None, [self._definitions.get(name)])
+        described = {}
+        for definition in wanted:
+            try:
+                described[definition.name] = definition.info(folders)
+            except OSError as error:
+                log.warning("%s is left out of the node list: %s", definition.name, error)
+        return msgspec.json.encode(described)
+
+
+def builtin() -> Registry:
+    """The nodes that come with the engine."""
+    definitions: dict[str, NodeDefinition] = {}
+    for name in _MODULES:
+        try:
+            module = import_module(f"engine.nodes.{name}")
+        except ModuleNotFoundError:
+            continue
+        for definition in module.NODES:
+            definitions[definition.name] = definition
+    return Registry(definitions)

@@ -1,0 +1,73 @@
+"""The worker process: `python -m engine.worker.main OPTIONS_JSON --fd N`, started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+from collections.abc import Sequence
+
+from engine.files.folders import Folders
+from engine.options import Options, from_json
+from engine.worker import logs
+from engine.worker.line import Line
+from engine.worker.messages import Ready
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve the front on the inherited socket until it says to stop or goes away."""
+    parser = argparse.ArgumentParser(description="A worker of the engine; it is started by the engine itself.")
+    parser.add_argument("options", help="the engine's options as JSON")
+    parser.add_argument("--fd", type=int, required=True, help="the inherited socket to the front")
+    arguments = parser.parse_args(argv)
+    options = from_json(arguments.options)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is for the front, which tells us
+    line = Line(socket.socket(fileno=arguments.fd))
+    logs.install(line, options.verbose)
+    _serve(line, options)
+
+
+def _serve(line: Line, options: Options) -> None:
+    if options.cuda_device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = options.cuda_device  # read when torch is imported, which is next
+    import psutil
+    import torch
+
+    from engine.graph.cache import ResultCache
+    from engine.graph.execute import Executor, Settings
+    from engine.models.memory import Memory, best_device
+    from engine.nodes.registry import builtin
+    from engine.worker import devices
+    from engine.worker.loop import Loop
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(devices.thread_count())
+    if options.deterministic:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    folders = Folders.from_options(options)
+    registry = builtin()
+    memory = Memory(best_device(options.cpu))
+
+    def release() -> None:
+        memory.free()
+
+    cache = ResultCache(
+        options.cache, options.cache_lru, options.cache_ram * 2**30, lambda: float(psutil.virtual_memory().available)
+    )
+    settings = Settings(not options.disable_metadata, options.preview_method, options.preview_size)
+    executor = Executor(registry, folders, cache, settings, {"memory": memory}, release)
+    loop = Loop(
+        line,
+        registry,
+        folders,
+        executor,
+        describe_devices=lambda: devices.describe(memory.device),
+        unload_models=release,
+    )
+    line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry)))
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
