@@ -13,6 +13,8 @@ from comfytui.cli.diagnostics import Exit, Failed
 from comfytui.state.model import Job
 from comfytui.workflow.inputs import near
 
+OUTPUT_KEYS = ("node_id", "kind", "filename", "subfolder", "type", "text")
+
 server_option = click.option("--server", metavar="URL", help="Address or name of the server.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -139,7 +141,8 @@ def _job(job: Job) -> dict[str, Any]:
         "created": job.created,
         "started": job.started,
         "ended": job.ended,
-        "outputs": job.outputs,
+        # Field by field: an output may carry its raw name, which is for the server and never for a terminal.
+        "outputs": [{key: getattr(each, key) for key in OUTPUT_KEYS} for each in job.outputs],
         "error": job.failure.message if job.failure is not None else None,
     }
 

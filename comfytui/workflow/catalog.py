@@ -24,6 +24,7 @@ class Declared(msgspec.Struct, frozen=True):
     required: bool = True
     options: Mapping[str, Any] = msgspec.field(default_factory=dict)
     choices: tuple[Any, ...] = ()
+    listed: bool = False  # the server told its choices, even if there are none
 
 
 def declared(object_info: ObjectInfo, class_type: str) -> dict[str, Declared]:
@@ -63,9 +64,11 @@ def _one(name: str, spec: Any, required: bool) -> Declared | None:
         return None
     options = spec[1] if len(spec) > 1 and isinstance(spec[1], Mapping) else {}
     if isinstance(spec[0], (list, tuple)):
-        return Declared(name, "choice", "COMBO", required, options, tuple(spec[0]))
+        return Declared(name, "choice", "COMBO", required, options, tuple(spec[0]), listed=True)
     if not isinstance(spec[0], str):
         return None
     kind = "link" if options.get("forceInput") is True else KINDS.get(spec[0], "link")
     choices = options.get("options") if kind == "choice" else None
-    return Declared(name, kind, spec[0], required, options, tuple(choices) if isinstance(choices, list) else ())
+    if isinstance(choices, list):
+        return Declared(name, kind, spec[0], required, options, tuple(choices), listed=True)
+    return Declared(name, kind, spec[0], required, options)

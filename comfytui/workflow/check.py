@@ -140,7 +140,7 @@ def _compatible(given: str, wanted: str) -> bool:
 def _choice(graph: Graph, node_id: str, spec: Declared, value: Any) -> Iterator[Problem]:
     # No choices told, files to upload, several at once: the list is not the whole truth, so the server decides.
     loose = ("remote", "multiselect", "multi_select", "image_upload", "video_upload", "audio_upload", "file_upload")
-    if value in spec.choices or any(spec.options.get(name) for name in loose[:3]) or not _has_list(spec):
+    if value in spec.choices or any(spec.options.get(name) for name in loose[:3]) or not spec.listed:
         return
     uploads = any(spec.options.get(name) for name in loose[3:])
     kind = "file" if uploads or _names_files(spec, value) else "choice"
@@ -154,10 +154,6 @@ def _choice(graph: Graph, node_id: str, spec: Declared, value: Any) -> Iterator[
         fix = "There is: " + ", ".join(str(choice) for choice in spec.choices[:8])
     text = f"the server has no {spec.name} {str(value)[:120]!r}"
     yield _problem(graph, node_id, spec.name, "missing_choice", text, fix)
-
-
-def _has_list(spec: Declared) -> bool:
-    return spec.type != "COMBO" or bool(spec.choices) or "options" in spec.options or not spec.options
 
 
 def _names_files(spec: Declared, value: Any) -> bool:

@@ -42,6 +42,20 @@ def test_missing_models_name_near_ones() -> None:
     assert "Download it" in text
 
 
+def test_a_server_without_any_model_says_so() -> None:
+    empty = {
+        **OBJECT_INFO,
+        "CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": [[]]}}, "output": ["MODEL"] * 3},
+    }
+    (found,) = (each for each in check(example(), empty) if each.kind == "missing_choice")
+    assert "put the file in its folder" in found.fix
+    untold = {
+        **OBJECT_INFO,
+        "CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": ["COMBO", {"remote": {}}]}}},
+    }
+    assert not [each for each in check(example(), untold) if each.kind == "missing_choice"]
+
+
 @pytest.mark.parametrize(
     ("node_id", "name", "value", "kind", "says"),
     [
