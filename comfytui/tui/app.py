@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
+    from comfytui.tui.engine_control import EngineControl
     from comfytui.tui.picture_store import PictureStore
     from comfytui.workflow.document import Document
 
@@ -67,6 +71,7 @@ class Dashboard(App[int]):
         self.session = Session(settings, self._news)
         self.current = ""
         self._pictures: PictureStore | None = None
+        self._engine: EngineControl | None = None
         self.last_error: str | None = None
         self._server, self._local = server, local
         self._theme_problem: str | None = None
@@ -99,9 +104,16 @@ class Dashboard(App[int]):
     def _begin(self) -> None:
         if self._theme_problem:
             self.report(self._theme_problem)
-        self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
+        if self._local:
+            self.restart_engine()
+        else:
+            self._connect()
+        self._handle_signals()
         if self.workflow is not None:
             self.run_worker(self.action_show("workflows"), name="show workflows")
+
+    async def on_unmount(self) -> None:
+        await self.session.detach()
 
     @property
     def view(self) -> ScreenView | None:
@@ -228,13 +240,30 @@ class Dashboard(App[int]):
 
     async def edit(self, document: Document) -> None:
         """Open a workflow in the editor."""
-        await self.action_show("workflows")
-        view = self.view
-        if view is not None and hasattr(view, "edit"):
-            view.edit(document)
+        from comfytui.tui.screens.editor import open_editor
+
+        open_editor(self, document)
+
+    def _connect(self) -> None:
+        self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
 
     def restart_engine(self) -> None:
-        pass
+        """Start our own engine, or start it again."""
+        if self._engine is None:
+            from comfytui.tui.engine_control import EngineControl
+
+            self._engine = EngineControl(self)
+            self.run_worker(self._engine.start(), name="start engine", group="engine", exclusive=True)
+        else:
+            self.run_worker(self._engine.restart(), name="restart engine", group="engine", exclusive=True)
+
+    def _handle_signals(self) -> None:
+        """A closed terminal or a polite kill leaves as ctrl+q does, but without questions: the terminal is restored."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(self.exit, 128 + number))
 
     # Actions of the program
 
@@ -254,7 +283,7 @@ class Dashboard(App[int]):
         if (connection := self.session.connection) is not None:
             connection.retry_now()
         else:
-            self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
+            self._connect()
 
     def action_free(self) -> None:
         if (connection := self.session.connection) is not None:
@@ -264,7 +293,12 @@ class Dashboard(App[int]):
         await freeing
         self.say("models unloaded")
 
-    async def action_leave(self) -> None:
+    def action_leave(self) -> None:
+        self.run_worker(self._leave(), name="leave", group="leave", exclusive=True)
+
+    async def _leave(self) -> None:
+        if self._engine is not None and not await self._engine.leave():
+            return
         await self.session.detach()
         self.exit(0)
 

@@ -25,6 +25,7 @@ class Session:
         self.engine_stopped = False  # our own engine ended; `r` starts it again
         self.notice = ""  # what our own engine is doing, while it is not ready, for the status line
         self.engine_message: list[tuple[str, str]] = []  # the same with its log, as lines and their roles
+        self.engine_log: tuple[str, ...] = ()
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None

@@ -28,7 +28,7 @@ class LineList(ScrollView, can_focus=True):
     """
 
     BINDINGS = [*actions.bindings(LIST)]
-    DEFAULT_CSS = "LineList { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "LineList { height: 1fr; width: 1fr; overflow-x: hidden; }"
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):

@@ -23,7 +23,7 @@ class TextLines(ScrollView, can_focus=True):
         Binding("g", "scroll_home", "top", show=False),
         Binding("G", "scroll_end", "bottom", show=False),
     ]
-    DEFAULT_CSS = "TextLines { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "TextLines { height: 1fr; width: 1fr; overflow-x: hidden; }"
 
     def __init__(self, id: str | None = None, classes: str | None = None, tail: bool = False) -> None:
         super().__init__(id=id, classes=classes)
@@ -53,7 +53,7 @@ class TextLines(ScrollView, can_focus=True):
         console = self.app.console
         at_end = round(self.scroll_offset.y) >= self.virtual_size.height - self.size.height
         self._lines = [line for text in self._texts for line in (text.wrap(console, width) if text.plain else [text])]
-        self.virtual_size = Size(width, len(self._lines))
+        self.virtual_size = Size(0, len(self._lines))
         if self._tail and at_end:
             self.scroll_end(animate=False, immediate=True)
         self.refresh()
