@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3  # runs of one job that ended with the death of the whole engine
 SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")  # of extra_data: for the nodes, never shown or stored
+_NOTED_AFTER = 0.25  # seconds
 _KEPT_EVENTS = frozenset({"execution_start", "execution_cached"})
 
 
@@ -77,6 +79,7 @@ class Dispatcher:
         self._restored = False
         self.running: Job | None = None
         self.last_node: str | None = None  # of the running job; who reconnects hears it
+        self._note: asyncio.TimerHandle | None = None  # that a worker began the running job
         self._story: _Story = _Story()
 
     # ── asked by clients ────────────────────────────────────────────────────────────────────────
@@ -186,7 +189,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Before an orderly end: what runs goes back to the queue, and the run does not count against it."""
         self._restored = False
-        if self.running is not None:
+        if self._note is not None and not self._forget_note() and self.running is not None:
             self._store.begun(self.running, by=-1)
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────
@@ -198,7 +201,8 @@ class Dispatcher:
         if job is None:
             return
         self.running, self.last_node, self._story = job, None, _Story()
-        self._store.begun(job)
+        # A job that ends sooner needs no note that it began, and a write less is a thread less to wake.
+        self._note = asyncio.get_running_loop().call_later(_NOTED_AFTER, self._store.begun, job)
         self._tell_status()
         extra = msgspec.json.decode(job.extra_data) | self._secrets.pop(job.prompt_id, {})
         prompt = msgspec.json.decode(job.prompt)
@@ -216,6 +220,7 @@ class Dispatcher:
     def _finish(self, entry: Finished) -> None:
         job = entry.job
         # Readers of the history queue up behind this write: who hears the next two messages finds the entry.
+        self._forget_note()
         self._store.finish(entry)
         self.running, self.last_node = None, None
         self._tell_status()
@@ -230,6 +235,14 @@ class Dispatcher:
             await self._store.remove(jobs)
             self._tell_status()
         return len(jobs)
+
+    def _forget_note(self) -> bool:
+        """Cancel the note of an attempt; False if it is already written."""
+        note, self._note = self._note, None
+        if note is None or note.when() <= asyncio.get_running_loop().time():
+            return False
+        note.cancel()
+        return True
 
     def _tell_status(self) -> None:
         self._audience.tell(None, "status", status(self.remaining))

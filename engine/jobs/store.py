@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 
 VERSION = 1
 MAX_HISTORY = 10_000  # entries; the oldest make room
-_BATCH = 256  # operations in one transaction
+_BATCH = 256  # operations in one transaction, about
+_DEFER = 0.02  # seconds that a write nobody waits for may wait for company
 
 _SCHEMA = """
 CREATE TABLE waiting (
@@ -61,6 +62,7 @@ class StoreError(Exception):
 
 _ROW = "id, number, status, workflow_id, create_time, start_time, end_time, outputs_count, preview, error"
 _OPERATION = Callable[["Connection"], Any]
+_TASK = tuple[_OPERATION, asyncio.Future[Any]]
 
 
 class JobStore:
@@ -73,7 +75,9 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._inbox: queue.SimpleQueue[tuple[_OPERATION, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[list[_TASK] | None] = queue.SimpleQueue()
+        self._deferred: list[_TASK] = []
+        self._flush: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, name="job store", daemon=True)
@@ -90,6 +94,7 @@ class JobStore:
         """Finish what was asked for, and close the file."""
         if self._thread.ident is None:
             return  # never started
+        self._hand_over()
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -188,13 +193,25 @@ class JobStore:
     async def _run(self, operation: Callable[[Connection], Result]) -> Result:
         await self.opened()
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._inbox.put((operation, future))
+        self._hand_over((operation, future))
         return await future
 
     def _later(self, operation: Callable[[Connection], Any]) -> None:
         future: asyncio.Future[Any] = self._loop.create_future()
         future.add_done_callback(_complain)
-        self._inbox.put((operation, future))
+        self._deferred.append((operation, future))
+        if self._flush is None:
+            self._flush = self._loop.call_later(_DEFER, self._hand_over)
+
+    def _hand_over(self, *tasks: _TASK) -> None:
+        """Give the thread what waits and `tasks` after it: waking it costs more than a small write."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        batch = [*self._deferred, *tasks]
+        self._deferred = []
+        if batch:
+            self._inbox.put(batch)
 
     def _work(self) -> None:
         try:
@@ -209,24 +226,27 @@ class JobStore:
 
     def _transact(self, db: Connection) -> bool:
         """Run what waits in one transaction; False when it is time to close."""
-        batch = [self._inbox.get()]
-        while len(batch) < _BATCH and not self._inbox.empty():
-            batch.append(self._inbox.get())
+        batch: list[_TASK] = []
+        going_on = True
+        while going_on and len(batch) < _BATCH and (not batch or not self._inbox.empty()):
+            tasks = self._inbox.get()
+            going_on = tasks is not None
+            batch += tasks or ()
+        if not batch:
+            return going_on
         results: list[tuple[asyncio.Future[Any], Any, StoreError | None]] = []
         try:
             db.execute("BEGIN")
-            for task in batch:
-                if task is None:
-                    break
-                results.append((task[1], *self._attempt(db, task[0])))
+            for operation, future in batch:
+                results.append((future, *self._attempt(db, operation)))
             db.execute("COMMIT")
         except Exception as error:  # whatever it is, those who wait must hear of it
             with contextlib.suppress(Exception):
                 db.execute("ROLLBACK")
             failure = StoreError(f"{self.path}: {error}")
-            results = [(task[1], None, failure) for task in batch if task is not None]
+            results = [(future, None, failure) for _, future in batch]
         self._tell(results)
-        return None not in batch
+        return going_on
 
     def _attempt(self, db: Connection, operation: _OPERATION) -> tuple[Any, StoreError | None]:
         """One operation inside the transaction: if it fails, the others of its batch still count."""

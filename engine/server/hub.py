@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from engine.server import wire
 from engine.worker import messages
 
 log = logging.getLogger(__name__)
@@ -22,17 +23,20 @@ _ROOM = 32
 _MAX_FRAMES = 4096
 _MAX_BYTES = 64 * 1024 * 1024
 
+_BATCH = 64 * 1024
+
 encode = msgspec.json.Encoder().encode
 
 
+def event(kind: str, data: Any) -> bytes:
+    """The frame of an event."""
+    return wire.text(encode({"type": kind, "data": data}))
+
+
 class Line(Protocol):
-    """What a socket needs of aiohttp's `WebSocketResponse`."""
+    """The sending half of a connection."""
 
-    async def send_str(self, data: str) -> None: ...
-
-    async def send_bytes(self, data: bytes) -> None: ...
-
-    async def close(self, *, code: int) -> bool: ...
+    async def write(self, frames: bytes) -> None: ...
 
 
 class Socket:
@@ -43,7 +47,7 @@ class Socket:
         self.flags: dict[str, Any] = {}
         self.lost = asyncio.Event()  # set when the client is too far behind to be served
         self._line = line
-        self._frames: OrderedDict[tuple[Any, ...], str | bytes] = OrderedDict()
+        self._frames: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
         self._bytes = 0
         self._counter = 0
         self._wake = asyncio.Event()
@@ -54,7 +58,7 @@ class Socket:
         """Frames that wait to be sent."""
         return len(self._frames)
 
-    def put(self, frame: str | bytes, newest: tuple[Any, ...] | None = None) -> None:
+    def put(self, frame: bytes, newest: tuple[Any, ...] | None = None) -> None:
         """Queue a frame. Frames of equal `newest` replace each other once the client falls behind."""
         if self.lost.is_set():
             return
@@ -86,22 +90,24 @@ class Socket:
             self.put(self._preview, ("preview",))
             self._preview = None
 
-    async def close(self) -> None:
-        """Say goodbye: the server is stopping."""
-        await self._line.close(code=1001)
-
     async def pump(self) -> None:
         """Send frames in order until the task is cancelled or the connection ends (`ConnectionError`)."""
         while True:
             while self._frames:
-                _, frame = self._frames.popitem(last=False)
-                self._bytes -= len(frame)
-                if isinstance(frame, str):
-                    await self._line.send_str(frame)
-                else:
-                    await self._line.send_bytes(frame)
+                await self._line.write(self._take())
             self._wake.clear()
             await self._wake.wait()
+
+    def _take(self) -> bytes:
+        """The next frames in one piece, up to `_BATCH` bytes; what stays may yet be replaced by something newer."""
+        batch: list[bytes] = []
+        size = 0
+        while self._frames and size < _BATCH:
+            _, frame = self._frames.popitem(last=False)
+            batch.append(frame)
+            size += len(frame)
+        self._bytes -= size
+        return b"".join(batch)
 
 
 class Hub:
@@ -109,6 +115,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._sockets: dict[str, Socket] = {}
+        self.stopping = asyncio.Event()  # set at the end of the server: every socket says goodbye
 
     def add(self, socket: Socket) -> None:
         self._sockets[socket.sid] = socket
@@ -129,7 +136,7 @@ class Hub:
         sockets = self._audience(client)
         if not sockets:
             return
-        frame = encode({"type": kind, "data": data}).decode()
+        frame = event(kind, data)
         newest = _replaceable(kind, data)
         for socket in sockets:
             socket.put(frame, newest)
@@ -141,7 +148,7 @@ class Hub:
         sockets = self._audience(client)
         if not sockets:
             return
-        plain = struct.pack(">II", PREVIEW, _FORMATS.get(preview.image_type, 1)) + preview.image
+        plain = wire.binary(struct.pack(">II", PREVIEW, _FORMATS.get(preview.image_type, 1)) + preview.image)
         about = encode(
             {
                 "node_id": preview.node_id,
@@ -152,14 +159,15 @@ class Hub:
                 "image_type": preview.image_type,
             }
         )
-        with_metadata = struct.pack(">II", PREVIEW_WITH_METADATA, len(about)) + about + preview.image
+        head = struct.pack(">II", PREVIEW_WITH_METADATA, len(about))
+        with_metadata = wire.binary(head + about + preview.image)
         for socket in sockets:
             socket.preview(preview, with_metadata, plain)
 
     def text(self, client: str | None, text: messages.Text) -> None:
         """Send a node's progress text."""
         node = text.node_id.encode()
-        frame = struct.pack(">II", TEXT, len(node)) + node + text.text.encode()
+        frame = wire.binary(struct.pack(">II", TEXT, len(node)) + node + text.text.encode())
         for socket in self._audience(client):
             socket.put(frame, ("text", text.node_id))
 

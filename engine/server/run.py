@@ -26,7 +26,6 @@ from engine.server.hub import Hub
 from engine.server.journal import Entry, Journal
 from engine.server.routes.logs import SIZE
 from engine.server.services import Services
-from engine.server.websocket import close_all
 from engine.worker import messages
 from engine.worker.supervisor import Supervisor, worker_command
 
@@ -134,7 +133,7 @@ async def _stop(shared: Services, runner: web.AppRunner) -> None:
     """Worker first: then nothing comes for sockets that are closing, and the store has heard everything."""
     shared.dispatcher.stop()
     await shared.worker.stop()
-    await close_all(shared.hub)
+    shared.hub.stopping.set()
     await runner.cleanup()
     await shared.store.close()
 

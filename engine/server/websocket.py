@@ -7,11 +7,12 @@ import logging
 import uuid
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.jobs.dispatch import status
-from engine.server.hub import Hub, Socket, encode
+from engine.server.hub import Socket, event
 from engine.server.services import Services, services
+from engine.server.wire import Wire
 
 log = logging.getLogger(__name__)
 _MAX_SID = 256
@@ -21,18 +22,23 @@ _GOODBYE = 1.0  # seconds for a client to answer the end of the connection
 async def connect(request: web.Request) -> web.WebSocketResponse:
     """Serve one socket until it closes."""
     shared = services(request)
+    transport = request.transport
+    if transport is None:
+        raise web.HTTPBadRequest(text="the connection is gone")
     # Previews are compressed pictures, and over SSH the text is compressed by the tunnel: deflating each
     # frame here would cost more than the event itself.
     line = web.WebSocketResponse(compress=False, timeout=_GOODBYE)
     await line.prepare(request)
-    socket = Socket(request.query.get("clientId", "")[:_MAX_SID] or uuid.uuid4().hex, line)
+    socket = Socket(request.query.get("clientId", "")[:_MAX_SID] or uuid.uuid4().hex, Wire(transport))
     shared.hub.add(socket)
     _greet(socket, shared)
     pump = asyncio.create_task(socket.pump(), name="socket out")
     listen = asyncio.create_task(_listen(line, socket, shared), name="socket in")
     lost = asyncio.create_task(socket.lost.wait(), name="socket lost")
+    stopping = asyncio.create_task(shared.hub.stopping.wait(), name="server stopping")
+    tasks = [pump, listen, lost, stopping]
     try:
-        done, _ = await asyncio.wait([pump, listen, lost], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             if (error := task.exception()) is not None and not isinstance(error, ConnectionError):
                 log.error("A socket failed", exc_info=error)
@@ -40,27 +46,24 @@ async def connect(request: web.Request) -> web.WebSocketResponse:
         shared.hub.remove(socket)
         if shared.hub.get(socket.sid) is None:
             shared.journal.subscribers.discard(socket.sid)
-        for task in (pump, listen, lost):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(pump, listen, lost, return_exceptions=True)
-        if socket.lost.is_set() and request.transport is not None:
-            request.transport.abort()  # a closing handshake would wait for a client that reads nothing
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if socket.lost.is_set():
+            transport.abort()  # a closing handshake would wait for a client that reads nothing
+        elif shared.hub.stopping.is_set():
+            await line.close(code=WSCloseCode.GOING_AWAY)
     return line
-
-
-async def close_all(hub: Hub) -> None:
-    """End every socket in order; the server is stopping."""
-    await asyncio.gather(*(socket.close() for socket in hub.all()), return_exceptions=True)
 
 
 def _greet(socket: Socket, shared: Services) -> None:
     """The first frames: the state of the queue, and for a client that comes back, where its prompt is."""
     dispatcher = shared.dispatcher
     data = {**status(dispatcher.remaining), "sid": socket.sid}
-    socket.put(encode({"type": "status", "data": data}).decode())
+    socket.put(event("status", data))
     running = dispatcher.running
     if running is not None and running.client_id == socket.sid and dispatcher.last_node is not None:
-        socket.put(encode({"type": "executing", "data": {"node": dispatcher.last_node}}).decode())
+        socket.put(event("executing", {"node": dispatcher.last_node}))
 
 
 async def _listen(line: web.WebSocketResponse, socket: Socket, shared: Services) -> None:
@@ -75,4 +78,4 @@ async def _listen(line: web.WebSocketResponse, socket: Socket, shared: Services)
             continue
         if isinstance(said, dict) and said.get("type") == "feature_flags" and isinstance(said.get("data"), dict):
             socket.flags = said["data"]
-            socket.put(encode({"type": "feature_flags", "data": shared.features()}).decode())
+            socket.put(event("feature_flags", shared.features()))
