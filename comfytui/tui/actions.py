@@ -302,7 +302,9 @@ NODES = (
     Action(
         "nodes.makers", "makers", "m", "List the nodes that make what this one takes.", "nodes", "makers", on_selection
     ),
-    Action("nodes.view", "categories", "v", "Go between the categories, the list and the card.", "nodes", "toggle"),
+    Action(
+        "nodes.view", "categories", "v", "Go between the categories, the list and the card.", "nodes", "switch_pane"
+    ),
     Action("nodes.copy", "copy name", "y", "Copy the node's class name.", "nodes", "copy", on_selection),
     Action(
         "nodes.reload",
@@ -392,7 +394,7 @@ WORKFLOWS = (
         "v",
         "Switch panes where only one fits.",
         "workflows",
-        "toggle",
+        "switch_pane",
         choosing,
         footer=False,
     ),
@@ -419,7 +421,7 @@ SETTINGS = (
         "default",
         on_selection,
     ),
-    Action("settings.view", "settings/server", "v", "Switch panes where only one fits.", "settings", "toggle"),
+    Action("settings.view", "settings/server", "v", "Switch panes where only one fits.", "settings", "switch_pane"),
     Action(
         "settings.unload",
         "unload models",

@@ -1,0 +1,426 @@
+"""The run editor: a workflow's inputs as a form, checked while one types, and run from here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.text import Text
+from textual import on, work
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from comfytui.client import sanitize
+from comfytui.client.errors import NodeProblems, Refused
+from comfytui.tui import draft as drafts
+from comfytui.tui import review
+from comfytui.tui.draft import Draft, SeedMode
+from comfytui.tui.widgets.form import Edited, FormLine, Pick, SeedModes, label_of, lines_of, shown
+from comfytui.tui.widgets.line_list import LineList
+from comfytui.tui.wording import cut, cut_middle, one_line, plural
+from comfytui.workflow.check import Problem, check
+from comfytui.workflow.document import Document
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.graph import Place, inputs
+from comfytui.workflow.inputs import Field, fields
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+
+    from comfytui.state.model import Job
+    from comfytui.tui.app import Dashboard
+    from comfytui.tui.screens.workflows import WorkflowsView
+
+MAX_LINES = 24  # of the form; what a workflow has beyond is under "more inputs", so that 1,000 nodes open as fast as 7
+NOTHING = drafts.start(Document("", {}))
+CHECK_DELAY = 0.2  # seconds without typing before the server's catalogue is compared
+
+
+def open_editor(app: Dashboard, document: Document, seed_mode: SeedMode | None = None) -> None:
+    """Open the editor on a document, from any screen; leaving it goes back there."""
+    app.run_worker(_open(app, document, seed_mode, app.current), name="open editor", group="editor", exclusive=True)
+
+
+async def _open(app: Dashboard, document: Document, seed_mode: SeedMode | None, back_to: str) -> None:
+    await app.action_show("workflows")
+    view = cast("WorkflowsView", app.screen_view("workflows"))
+    await view.edit(document, seed_mode=seed_mode, back_to=back_to)
+
+
+def job_document(job: Job, graph: Mapping[str, Any]) -> Document:
+    """A job as a document. `graph` is its raw graph: what was really run, not what is shown of it."""
+    return Document(name=job.facts.name or f"job {cut_middle(job.id, 8)}", graph=dict(graph), source="history")
+
+
+class Editor(Container):
+    """Form on the left, what changes and what the server lacks on the right."""
+
+    DEFAULT_CSS = """
+    Editor { layout: horizontal; display: none; }
+    Editor LineList, Editor VerticalScroll { scrollbar-size: 1 1; }
+    Editor #editor-form { width: 5fr; padding: 0 1; }
+    Editor #editor-more { width: 5fr; display: none; }
+    Editor #editor-side { width: 3fr; padding: 0 1; }
+    Editor #editor-hint { color: $role-dim; height: auto; margin-top: 1; }
+    Editor.-more #editor-form { display: none; }
+    Editor.-more #editor-more { display: block; }
+    Editor.-narrow #editor-side { display: none; }
+    Editor.-narrow.-side #editor-form, Editor.-narrow.-side #editor-more { display: none; }
+    Editor.-narrow.-side #editor-side { display: block; }
+    """
+
+    class Ran(Message):
+        """Runs were queued."""
+
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.count = count
+
+    def __init__(self) -> None:
+        super().__init__(id="editor")
+        self.draft: Draft = NOTHING
+        self.path: Path | None = None
+        self._info: Mapping[str, Any] | None = None
+        self._fields: dict[Place, Field] = {}
+        self._lines: dict[Place, FormLine] = {}
+        self._typed: dict[Place, str] = {}  # what was typed and is not accepted → why
+        self._refused: dict[Place, str] = {}  # what the server said about it
+        self._problems: list[Problem] | None = None
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="editor-form", classes="pane", can_focus=False):
+            yield Vertical(id="editor-lines")
+            yield Static(id="editor-hint", markup=False)
+        with Vertical(id="editor-more", classes="pane"):
+            yield LineList()
+        with VerticalScroll(id="editor-side", classes="pane"):
+            yield Static(id="editor-review", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#editor-side").border_title = Content("what changes")
+        self.query_one("#editor-lines").styles.height = "auto"
+
+    @property
+    def dashboard(self) -> Dashboard:
+        return cast("Dashboard", self.app)
+
+    # Opening
+
+    async def open(self, draft: Draft, path: Path | None, info: Mapping[str, Any] | None) -> None:
+        """Show a draft. `info` is the server's catalogue, None if it is not known yet."""
+        self.draft, self.path, self._info = draft, path, info
+        self._typed, self._refused, self._problems = {}, {}, None
+        await self._build()
+        self._show_all()
+        self._check_soon()
+        first = next(iter(self._lines.values()), None)
+        if first is not None and (editor := first.editor(first.fields[0].place)) is not None:
+            editor.focus()
+        else:
+            self.action_more()
+
+    async def learn(self, info: Mapping[str, Any] | None) -> None:
+        """The server's catalogue is known now, or another one is: choices, ranges and what is missing."""
+        if info is None or info is self._info:
+            return
+        self._info = info
+        focused = self._focused_place()
+        await self._build()
+        self._show_all()
+        self._check_soon()
+        if focused is not None and (line := self._lines.get(focused)) is not None:
+            editor = line.editor(focused)
+            if editor is not None:
+                editor.focus()
+
+    async def _build(self) -> None:
+        """Make the form anew from the draft."""
+        found = fields(self.draft.graph, self._info)
+        self._fields = {field.place: field for field in found}
+        lines = lines_of([field for field in found if field.important])[:MAX_LINES]
+        roles = [field.role for line in lines for field in line]
+        self._lines = {}
+        widgets = []
+        for line in lines:
+            labels = [label_of(field, twice=roles.count(field.role) > 1) for field in line]
+            is_seed = line[0].role == "seed" and not any(
+                f.role == "seed" for each in self._lines for f in [self._fields[each]]
+            )
+            widget = FormLine(line, labels, self.draft.seed_mode if is_seed else None)
+            widgets.append(widget)
+            self._lines.update({field.place: widget for field in line})
+        holder = self.query_one("#editor-lines", Vertical)
+        async with self.batch():
+            await holder.remove_children()
+            await holder.mount_all(widgets)
+
+    def _focused_place(self) -> Place | None:
+        field = getattr(self.screen.focused, "field", None)
+        return field.place if isinstance(field, Field) else None
+
+    # Editing
+
+    @on(Edited)
+    def _edited(self, message: Edited) -> None:
+        message.stop()
+        self._take(message.place, message.text)
+
+    def _take(self, place: Place, text: str) -> bool:
+        """Put typed text into the draft; False if it is not accepted."""
+        field = self._fields.get(place)
+        if field is None:
+            return False
+        now = inputs(self.draft.graph, place.node_id).get(place.input)
+        if same(text, now):
+            value = now
+        elif same(text, inputs(self.draft.document.graph, place.node_id).get(place.input)):
+            # As it was: exactly, also where the form could only show it cleaned.
+            value = inputs(self.draft.document.graph, place.node_id)[place.input]
+        else:
+            value = drafts.parse(self.draft, field, text)
+        try:
+            if isinstance(value, WorkflowError):
+                raise value
+            self._refused.pop(place, None)
+            if self._typed.pop(place, None) is not None or value is not now:
+                self._set(drafts.edit(self.draft, place, value, self._info))
+        except WorkflowError as error:
+            self._typed[place] = sanitize.line(f"{error.problem}. {error.fix}")
+            self._show_notes()
+            return False
+        return True
+
+    def _set(self, draft: Draft) -> None:
+        self.draft = draft
+        self._show_all()
+        self._check_soon()
+
+    @on(Pick)
+    async def _pick(self, message: Pick) -> None:
+        message.stop()
+        self._choose(message.place)
+
+    def _choose(self, place: Place) -> None:
+        """Let one of the choices be picked."""
+        from comfytui.tui.widgets.pick import Pick as PickDialog
+
+        field = self._fields[place]
+        names = [shown(choice) for choice in field.choices]
+        current = shown(inputs(self.draft.graph, place.node_id).get(place.input))
+
+        def picked(index: int | None) -> None:
+            if index is not None:
+                self._typed.pop(place, None)
+                self._refused.pop(place, None)
+                self._set(drafts.edit(self.draft, place, field.choices[index], self._info))
+                self._put(place)
+
+        self.app.push_screen(PickDialog(f"{field.title} · {field.input}", names, current), picked)
+
+    @on(SeedModes.Chosen)
+    def _seed_mode(self, message: SeedModes.Chosen) -> None:
+        message.stop()
+        self._use_seed_mode(message.mode)
+
+    def _use_seed_mode(self, mode: SeedMode) -> None:
+        from msgspec.structs import replace
+
+        self.draft = replace(self.draft, seed_mode=mode)
+        self._show_all()
+
+    @on(LineList.Opened)
+    def _more_opened(self, message: LineList.Opened) -> None:
+        message.stop()
+        field = self._rest()[int(message.key)]
+        value = inputs(self.draft.graph, field.node_id).get(field.input)
+        if field.kind == "bool" or field.choices == (True, False):
+            self._set(drafts.edit(self.draft, field.place, not value, self._info))
+        elif field.choices:
+            self._choose(field.place)
+        else:
+            from msgspec.structs import replace
+
+            from comfytui.tui.widgets.field_dialog import FieldDialog
+
+            draft = self.draft
+            dialog = FieldDialog(replace(field, value=value), lambda field, text: drafts.parse(draft, field, text))
+
+            def answered(text: str | None) -> None:
+                if text is not None:
+                    self._take(field.place, text)
+
+            self.app.push_screen(dialog, answered)
+
+    # Actions, called by the screen
+
+    def action_more(self) -> None:
+        self.toggle_class("-more")
+        self.remove_class("-side")
+        if self.has_class("-more"):
+            self.query_one("#editor-more LineList", LineList).focus()
+        elif self._lines:
+            self._focus(next(iter(self._lines)))
+
+    def action_side(self) -> None:
+        self.toggle_class("-side")
+        (self.query_one("#editor-side") if self.has_class("-side") else self).focus()
+
+    def action_seed_mode(self) -> None:
+        if self.draft.has_seed:
+            modes = list(SeedMode)
+            self._use_seed_mode(modes[(modes.index(self.draft.seed_mode) + 1) % len(modes)])
+
+    def action_undo(self) -> None:
+        self._typed.clear()
+        self._set(drafts.undo(self.draft))
+        for place in self._lines:
+            self._put(place)
+
+    async def run(self, count: int) -> None:
+        """Queue `count` runs. Raises ClientError; a refusal is shown at the inputs that caused it, and raised too."""
+        connection = self.dashboard.session.connection
+        if connection is None:
+            return
+        if self._typed:
+            place, why = next(iter(self._typed.items()))
+            self._focus(place)
+            self.dashboard.report(f"nothing was queued: {why}")
+            return
+        self._refused = {}
+        draft = self.draft
+        name, previews = Path(draft.document.name).stem, self.dashboard.settings.previews
+        # The UI form would contradict what was changed here, so it is only passed on with the untouched graph.
+        done = 0
+        try:
+            for graph in drafts.runs(draft, count):
+                workflow = draft.document.workflow if graph == draft.document.graph else None
+                answer = await connection.submit(graph, name=name, workflow=workflow, previews=previews)
+                done += 1
+                self._heed(answer.node_errors)
+        except Refused as error:
+            self._heed(error.node_errors)
+            raise
+        finally:
+            if done:
+                self.draft = drafts.after_runs(self.draft, done)
+                for place in self._lines:
+                    self._put(place)
+            self._show_all()
+        self.post_message(self.Ran(done))
+
+    def _heed(self, errors: Mapping[str, NodeProblems]) -> None:
+        """Keep what the server said about which input."""
+        for node_id, found in errors.items():
+            for problem in found.problems:
+                place = Place(node_id, problem.input_name or "")
+                self._refused[place] = one_line(str(problem))
+        if (first := next((place for place in self._refused if place in self._lines), None)) is not None:
+            self._focus(first)
+
+    def _focus(self, place: Place) -> None:
+        line = self._lines.get(place)
+        editor = line.editor(place) if line is not None else None
+        if editor is not None:
+            editor.focus()
+
+    # Drawing
+
+    def _show_all(self) -> None:
+        draft = self.draft
+        count = len(drafts.changes(draft))
+        changed = {change.place for change in drafts.changes(draft)}
+        form = self.query_one("#editor-form")
+        form.border_title = Content(cut_middle(sanitize.line(draft.document.name), 50))
+        form.border_subtitle = Content(f"{plural(len(draft.graph), 'node')} · {plural(count, 'change')}")
+        for place, line in self._lines.items():
+            line.mark(place, place in changed)
+        for modes in self.query(SeedModes):
+            modes.show(draft.seed_mode)
+        rest = self._rest()
+        hint = "F5 or ctrl+enter queues it"
+        self.query_one("#editor-hint", Static).update(
+            Text((f"▸ {plural(len(rest), 'more input')}: F3\n" if rest else "") + hint)
+        )
+        self._show_more(rest, changed)
+        self._show_side()
+        self._show_notes()
+
+    def _rest(self) -> list[Field]:
+        return [field for field in self._fields.values() if field.place not in self._lines]
+
+    def _show_more(self, rest: Sequence[Field], changed: set[Place]) -> None:
+        draft, palette = self.draft, self.dashboard.palette
+        notes = self._notes()
+
+        def draw(key: str, width: int) -> Text:
+            field = rest[int(key)]
+            name = cut_middle(sanitize.line(f"{field.title} · {field.input}"), max(12, width * 2 // 5))
+            style = palette.accent if field.place in changed else palette.dim
+            line = Text(" " + name.ljust(max(12, width * 2 // 5)) + " ", style)
+            value = one_line(shown(inputs(draft.graph, field.node_id).get(field.input)))
+            line.append(cut(value, max(4, width - line.cell_len - 1)) or "(empty)", palette.text)
+            if note := notes.get(field.place):
+                line.append(f"  ✗ {note}", palette.failed)
+            line.truncate(width, overflow="ellipsis")
+            return line
+
+        pane = self.query_one("#editor-more")
+        pane.border_title = Content("more inputs")
+        pane.border_subtitle = Content(f"{len(rest)} · enter changes one · F3 back to the form")
+        self.query_one("#editor-more LineList", LineList).show([str(i) for i in range(len(rest))], draw)
+
+    def _show_side(self) -> None:
+        draft, palette = self.draft, self.dashboard.palette
+        state = self.dashboard.session.state
+        text = review.changed(draft, palette)
+        text.append("\nthis server\n", palette.style("text", bold=True))
+        text.append_text(review.server(draft, palette, self._problems, self._info))
+        text.append_text(review.took(review.expected_seconds(draft, state), palette))
+        self.query_one("#editor-review", Static).update(text)
+
+    def _notes(self) -> dict[Place, str]:
+        """What is wrong with which input: what was typed, else what the server refused, else what the check found."""
+        checked = {
+            Place(p.node_id, p.input): sanitize.line(f"{p.text}. {p.fix}") for p in self._problems or () if p.input
+        }
+        return {**checked, **self._refused, **self._typed}
+
+    def _show_notes(self) -> None:
+        notes = self._notes()
+        for place, line in self._lines.items():
+            line.note(place, notes.get(place, ""))
+
+    def _put(self, place: Place) -> None:
+        """Show the draft's value in the form."""
+        line = self._lines.get(place)
+        if line is not None:
+            line.put(place, inputs(self.draft.graph, place.node_id).get(place.input))
+
+    def _check_soon(self) -> None:
+        """Compare with the server's catalogue once typing pauses; only the newest comparison counts."""
+        if self._info is not None:
+            self._check()
+
+    @work(name="check", group="check", exclusive=True)
+    async def _check(self) -> None:
+        await asyncio.sleep(CHECK_DELAY)
+        draft, info = self.draft, self._info
+        if info is None:
+            return
+        # In a thread: near matches among thousands of model files take a while.
+        self._problems = await asyncio.to_thread(check, draft.graph, info)
+        self._show_side()
+        self._show_notes()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.set_class(self.app.size.width < 120, "-narrow")
+
+
+def same(text: str, value: Any) -> bool:
+    """Whether `text` is how the form shows `value`."""
+    return value is not None and text.replace("\n", " ") == shown(value).replace("\n", " ")

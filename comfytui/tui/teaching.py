@@ -1,0 +1,35 @@
+"""What an empty screen says: what is missing, and which key or command brings it."""
+
+from __future__ import annotations
+
+from comfytui.state.model import Phase, ServerState
+
+CONNECT = """\
+ start the engine that comes along     comfytui --local
+ a ComfyUI on this machine             comfytui --server http://127.0.0.1:8188
+ one on another box, over SSH          ssh -L 8188:127.0.0.1:8188 BOX
+                                       and then, here: comfytui
+ ctrl+r connects again."""
+
+
+def without_server(state: ServerState | None, what: str) -> str:
+    """Why `what` cannot be shown now, and how to get connected; empty if the server is there."""
+    if state is None:
+        return f"No server, so no {what} yet.\n\n{CONNECT}"
+    link = state.link
+    match link.phase:
+        case Phase.LIVE:
+            return ""
+        case Phase.CONNECTING:
+            return f"Connecting to {link.url} …"
+        case Phase.REFUSED:
+            return f"{link.url} does not answer as ComfyUI does: {link.error or 'no reason given'}\n\n{CONNECT}"
+    return f"{link.url} does not answer: {link.error or 'the connection was lost'}\n\n{CONNECT}"
+
+
+NO_WORKFLOWS = """\
+No workflow files here yet.
+
+ o          opens one by its path: JSON in the API format, or a picture that ComfyUI saved
+ 8          Settings: workflow_folders lists folders of yours on this screen
+ In ComfyUI, File → Export (API) writes such a file."""

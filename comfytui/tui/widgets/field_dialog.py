@@ -1,0 +1,87 @@
+"""One input in a dialog: what it is, what it accepts, and an editor that says at once what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from comfytui.client import sanitize
+from comfytui.tui.widgets.form import Edited, FormLine, PromptArea
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.inputs import Field
+
+Parse = Callable[[Field, str], Any]
+
+
+class FieldDialog(ModalScreen[str | None]):
+    """Answers with a text that `parse` accepts, None when it was left."""
+
+    BINDINGS: ClassVar = [
+        Binding("escape", "leave", "leave"),
+        Binding("enter", "enter", show=False, priority=True),
+        Binding("f5,ctrl+j,ctrl+enter", "accept", show=False, priority=True),
+    ]
+    DEFAULT_CSS = "FieldDialog .dialog { width: 80; max-width: 95%; }"
+
+    def __init__(self, field: Field, parse: Parse) -> None:
+        super().__init__()
+        self._field, self._parse = field, parse
+        self._text: str | None = None
+
+    def compose(self) -> ComposeResult:
+        field = self._field
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(sanitize.line(f"{field.title} · {field.input}"))
+            dialog.border_subtitle = Content("F5 accept · esc" if field.multiline else "enter · esc")
+            yield FormLine([field], [sanitize.line(field.input)])
+            yield Static(Text(_accepts(field)), classes="dim")
+
+    def on_mount(self) -> None:
+        editor = self.query_one(FormLine).editor(self._field.place)
+        if editor is not None:
+            editor.focus()
+
+    @on(Edited)
+    def _edited(self, message: Edited) -> None:
+        message.stop()
+        self._text = message.text
+        parsed = self._parse(self._field, message.text)
+        refused = isinstance(parsed, WorkflowError)
+        self.query_one(FormLine).note(
+            self._field.place, sanitize.line(f"{parsed.problem}. {parsed.fix}") if refused else ""
+        )
+
+    def action_enter(self) -> None:
+        """Enter accepts a line; in a longer text it is a line break."""
+        if isinstance(self.focused, PromptArea):
+            self.focused.insert("\n")
+        else:
+            self.action_accept()
+
+    def action_accept(self) -> None:
+        if self._text is None:
+            self.dismiss(None)
+        elif not isinstance(self._parse(self._field, self._text), WorkflowError):
+            self.dismiss(self._text)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def _accepts(field: Field) -> str:
+    """Kind, range, default and the server's words about it."""
+    text = field.kind
+    if field.min is not None or field.max is not None:
+        text += f" from {'…' if field.min is None else field.min} to {'…' if field.max is None else field.max}"
+    if field.default not in (None, ""):
+        text += f", by default {field.default}"
+    return sanitize.block(f"{text}\n{field.tooltip}".strip())

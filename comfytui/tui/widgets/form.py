@@ -1,0 +1,287 @@
+"""Lines of a form over a workflow's inputs: a label and an editor each, with what is wrong said right below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from comfytui.client import sanitize
+from comfytui.tui.draft import SeedMode
+from comfytui.tui.wording import cut_middle
+from comfytui.workflow.graph import Place
+from comfytui.workflow.inputs import Field
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+LABEL = 15  # cells; longer labels are cut in the middle
+# Roles whose editors are short, and share a line with their neighbours.
+SHARED = (("steps", "cfg", "denoise"), ("sampler", "scheduler"), ("width", "height", "batch"))
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in an editor: clean, whatever the document holds."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return sanitize.block(value)
+    return sanitize.line(str(value))
+
+
+def label_of(field: Field, twice: bool = False) -> str:
+    """What a field is called; with the node's title if its role appears twice."""
+    if not field.role:
+        return sanitize.line(field.input.replace("_", " "))
+    name = "CFG" if field.role == "cfg" else field.role.capitalize()
+    return sanitize.line(f"{name} {field.title}") if twice else name
+
+
+def lines_of(fields: Sequence[Field]) -> list[list[Field]]:
+    """Fields in the lines of a form: short ones of one sampler side by side."""
+    lines: list[list[Field]] = []
+    for field in fields:
+        group = next((group for group in SHARED if field.role in group), None)
+        line = next((line for line in lines if group and _has_room(line, group, field)), None)
+        if line is None:
+            lines.append([field])
+        else:
+            line.append(field)
+    return lines
+
+
+def _has_room(line: Sequence[Field], group: Sequence[str], field: Field) -> bool:
+    return all(each.role in group and each.role != field.role for each in line)
+
+
+class Edited(Message):
+    """Text was typed into an editor."""
+
+    def __init__(self, place: Place, text: str) -> None:
+        super().__init__()
+        self.place = place
+        self.text = text
+
+
+class Pick(Message):
+    """A list of what this input accepts is wanted."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+
+
+class ValueInput(Input):
+    """One value on one line. Up and down move to the line before and after, as in any form."""
+
+    BINDINGS: ClassVar = [
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+        Binding("ctrl+up", "step(1)", show=False),
+        Binding("ctrl+down", "step(-1)", show=False),
+    ]
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(shown(field.value).replace("\n", " "), compact=True, select_on_focus=False)
+        self.field = field
+        self.cursor_blink = False  # a blinking cursor writes to the terminal twice a second, for ever
+
+    def action_step(self, direction: int) -> None:
+        """Raise or lower a number by the step that the server gives; go to the neighbour of a choice."""
+        field = self.field
+        if field.choices:
+            names = [shown(choice) for choice in field.choices]
+            at = names.index(self.value) if self.value in names else -1
+            self.value = names[(at - direction) % len(names)]
+            return
+        try:
+            number = float(self.value) if field.kind == "float" else int(self.value)
+        except ValueError:
+            return
+        step = field.step or (0.1 if field.kind == "float" else 1)
+        number += direction * (step if field.kind == "float" else max(1, int(step)))
+        if field.max is not None:
+            number = min(number, field.max)
+        if field.min is not None:
+            number = max(number, field.min)
+        self.value = f"{number:.10g}" if isinstance(number, float) else str(number)
+
+    async def action_submit(self) -> None:
+        """Enter opens the list of choices, or turns a yes into a no; elsewhere it goes on to the next field."""
+        if self.field.kind == "bool":
+            self.value = "false" if self.value == "true" else "true"
+        elif self.field.choices:
+            self.post_message(Pick(self.field.place))
+        else:
+            self.screen.focus_next()
+
+
+class PromptArea(TextArea):
+    """A text of several lines, as high as it needs."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(
+            shown(field.value), soft_wrap=True, compact=True, tab_behavior="focus", highlight_cursor_line=False
+        )
+        self.field = field
+        self.cursor_blink = False
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Leave at the first and last line with the arrows, as from any line of a form."""
+        row = self.cursor_location[0]
+        if event.key == "up" and row == 0 and self.navigator.is_first_wrapped_line(self.cursor_location):
+            event.prevent_default().stop()
+            self.screen.focus_previous()
+        elif event.key == "down" and self.navigator.is_last_wrapped_line(self.cursor_location):
+            event.prevent_default().stop()
+            self.screen.focus_next()
+        else:
+            await super()._on_key(event)
+
+
+class SeedModes(Widget, can_focus=True):
+    """What becomes of the seed: three words, one of them chosen."""
+
+    BINDINGS: ClassVar = [
+        Binding("left", "move(-1)", show=False),
+        Binding("right,space,enter", "move(1)", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar = {"seed--chosen", "seed--other"}
+    DEFAULT_CSS = """
+    SeedModes { width: 30; height: 1; margin-left: 2; }
+    SeedModes .seed--chosen { color: $role-accent; text-style: bold; }
+    SeedModes .seed--other { color: $role-dim; }
+    SeedModes:focus { background: $role-selection; }
+    """
+
+    class Chosen(Message):
+        """Another mode was chosen."""
+
+        def __init__(self, mode: SeedMode) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, mode: SeedMode) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def show(self, mode: SeedMode) -> None:
+        """Show a mode without telling anybody."""
+        self.mode = mode
+        self.refresh()
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True)
+        for mode in SeedMode:
+            here = mode is self.mode
+            style = self.get_component_rich_style("seed--chosen" if here else "seed--other", partial=True)
+            text.append(("▸ " if here else "  ") + mode.value, style)
+            text.append(" ")
+        return text
+
+    def action_move(self, by: int) -> None:
+        modes = list(SeedMode)
+        self.show(modes[(modes.index(self.mode) + by) % len(modes)])
+        self.post_message(self.Chosen(self.mode))
+
+    def on_click(self, event: events.Click) -> None:
+        at = 0
+        for mode in SeedMode:
+            at += len(mode.value) + 3
+            if event.x < at:
+                self.show(mode)
+                self.post_message(self.Chosen(mode))
+                return
+
+
+class FormLine(Vertical):
+    """One line of the form: one field, or a few short ones side by side, and a note below."""
+
+    DEFAULT_CSS = """
+    FormLine { height: auto; width: 1fr; }
+    FormLine > Horizontal { height: auto; }
+    FormLine .label { width: 16; color: $role-dim; height: 1; }
+    FormLine .label.-later { width: auto; padding: 0 1 0 2; }
+    FormLine .label.-changed { color: $role-accent; }
+    FormLine Input, FormLine TextArea {
+        width: 1fr; background: $role-panel; color: $role-text; padding: 0 1; border: none;
+    }
+    FormLine TextArea { height: auto; max-height: 6; min-height: 1; }
+    FormLine Input.-short { width: 1fr; max-width: 24; }
+    FormLine Input:focus, FormLine TextArea:focus { background: $role-selection; color: $role-selection-text; }
+    FormLine .note { display: none; height: auto; padding: 0 0 0 16; color: $role-failed; }
+    FormLine .note.-said { display: block; }
+    """
+
+    def __init__(self, fields: Sequence[Field], labels: Sequence[str], seed_mode: SeedMode | None = None) -> None:
+        """`seed_mode` adds the choice of what becomes of the seed."""
+        super().__init__()
+        self.fields = tuple(fields)
+        self._labels = tuple(labels)
+        self._seed_mode = seed_mode
+        self._notes: dict[Place, str] = {}
+        self._editors: dict[Place, ValueInput | PromptArea] = {}
+        self._label_widgets: dict[Place, Static] = {}
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            for index, (field, label) in enumerate(zip(self.fields, self._labels, strict=True)):
+                text = Text(cut_middle(label, LABEL) if not index else label)
+                widget = Static(text, classes="label -later" if index else "label")
+                editor: ValueInput | PromptArea
+                editor = PromptArea(field) if field.multiline and field.kind == "string" else ValueInput(field)
+                editor.set_class(len(self.fields) > 1 or self._seed_mode is not None, "-short")
+                self._label_widgets[field.place], self._editors[field.place] = widget, editor
+                yield widget
+                yield editor
+            if self._seed_mode is not None:
+                yield SeedModes(self._seed_mode)
+        yield Static(classes="note", markup=False)
+
+    def editor(self, place: Place) -> ValueInput | PromptArea | None:
+        """The editor of an input, if it is on this line."""
+        return self._editors.get(place)
+
+    def put(self, place: Place, value: Any) -> None:
+        """Show a value that was not typed here."""
+        editor, text = self._editors[place], shown(value)
+        if isinstance(editor, PromptArea):
+            if editor.text != text:
+                editor.text = text
+        elif editor.value != text:
+            editor.value = text.replace("\n", " ")
+
+    def mark(self, place: Place, changed: bool) -> None:
+        """Whether the value differs from the document."""
+        self._label_widgets[place].set_class(changed, "-changed")
+
+    def note(self, place: Place, text: str) -> None:
+        """Say what is wrong with an input; nothing for an empty text."""
+        if self._notes.get(place, "") == text:
+            return
+        self._notes[place] = text
+        said = [each for each in self._notes.values() if each]
+        widget = self.query_one(".note", Static)
+        widget.update(Text("\n".join("✗ " + each for each in said)))
+        widget.set_class(bool(said), "-said")
+
+    @on(Input.Changed)
+    def _input(self, event: Input.Changed) -> None:
+        event.stop()
+        if isinstance(event.input, ValueInput) and event.value != shown(event.input.field.value):
+            self.post_message(Edited(event.input.field.place, event.value))
+
+    @on(TextArea.Changed)
+    def _area(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if isinstance(event.text_area, PromptArea):
+            self.post_message(Edited(event.text_area.field.place, event.text_area.text))
