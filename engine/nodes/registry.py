@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 
 import msgspec
 
 from engine.files.folders import Folders
+from engine.nodes import conditioning, image, latent, loaders, sampling
 from engine.nodes.definition import NodeDefinition
 
 log = logging.getLogger(__name__)
-_MODULES = ("image", "loaders", "conditioning", "sampling", "latent")
 
 
 class Registry(Mapping[str, NodeDefinition]):
@@ -47,12 +46,5 @@ class Registry(Mapping[str, NodeDefinition]):
 
 def builtin() -> Registry:
     """The nodes that come with the engine."""
-    definitions: dict[str, NodeDefinition] = {}
-    for name in _MODULES:
-        try:
-            module = import_module(f"engine.nodes.{name}")
-        except ModuleNotFoundError:
-            continue
-        for definition in module.NODES:
-            definitions[definition.name] = definition
-    return Registry(definitions)
+    modules = (image, loaders, conditioning, sampling, latent)
+    return Registry({definition.name: definition for module in modules for definition in module.NODES})

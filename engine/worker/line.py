@@ -48,4 +48,5 @@ class Line:
             if not data:
                 return None
             self._frames.extend(self._reader.feed(data))
-        return decode_to_worker(self._frames.popleft())
+        message: ToWorker = decode_to_worker(self._frames.popleft())
+        return message
