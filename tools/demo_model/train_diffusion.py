@@ -30,13 +30,13 @@ UNCONDITIONAL = 0.1  # share of captions left empty, for classifier-free guidanc
 # (width, height, batch) of the pictures, with their share of the steps, early and late
 EARLY = (((64, 64, 64), 0.8), ((96, 96, 32), 0.2))
 LATE = (
-    ((64, 64, 64), 0.12),
-    ((96, 96, 32), 0.15),
-    ((128, 128, 24), 0.49),
-    ((192, 192, 8), 0.08),
-    ((160, 160, 12), 0.06),
-    ((128, 96, 24), 0.05),
-    ((96, 128, 24), 0.05),
+    ((64, 64, 48), 0.08),
+    ((96, 96, 24), 0.12),
+    ((128, 128, 16), 0.64),
+    ((192, 192, 8), 0.06),
+    ((160, 160, 10), 0.04),
+    ((128, 96, 20), 0.03),
+    ((96, 128, 20), 0.03),
 )
 
 
@@ -102,8 +102,8 @@ def main() -> None:
         pixels, words = batch(rng, size)
         z = analytic_latent(pixels).to(o.device)
         n = len(z)
-        # a third of the draws fall on the noisy half, where colours and places are decided
-        t = torch.where(torch.rand(n) < 0.3, torch.randint(500, 1000, (n,)), torch.randint(0, 1000, (n,))).to(o.device)
+        # half of the draws fall where shapes and places are decided; the last steps are almost an identity
+        t = torch.where(torch.rand(n) < 0.5, torch.randint(300, 900, (n,)), torch.randint(0, 1000, (n,))).to(o.device)
         noise = torch.randn_like(z) + OFFSET_NOISE * torch.randn(n, 4, 1, 1, device=o.device)
         a = bars[t].view(-1, 1, 1, 1)
         hidden = text(captions(words).to(o.device)).last_hidden_state
@@ -112,7 +112,7 @@ def main() -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        decay = min(0.999, (step + 1) / (step + 20))
+        decay = min(0.998, (step + 1) / (step + 20))
         with torch.no_grad():
             for mean, live in zip(averaged, (unet, text), strict=True):
                 torch._foreach_lerp_(list(mean.parameters()), list(live.parameters()), 1 - decay)
