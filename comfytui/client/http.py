@@ -240,9 +240,9 @@ class Http:
         body: Any = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         form: Mapping[str, str] | None = None,
-        limit: int = MAX_JSON,
+        limit: int | None = None,
     ) -> Answer:
-        """Send, receive at most `limit` bytes (after decompression), and turn every failure into a ClientError."""
+        """Send, receive at most `limit` (MAX_JSON) bytes after decompression, and turn every failure into a ClientError."""
         where = self.target.url
         if self._client.is_closed:
             raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
@@ -254,7 +254,7 @@ class Http:
                 method, where + path, params=query, content=content, files=files, data=form, headers=headers
             ) as response:
                 self._note_date(response.headers.get("date"))
-                data = await _bounded(response, limit)
+                data = await _bounded(response, MAX_JSON if limit is None else limit)
                 answer = Answer(response.status_code, response.headers.get("content-type", ""), data)
                 location = response.headers.get("location", "")
         except httpx.TimeoutException as error:
@@ -367,7 +367,7 @@ def tls_context(verify: bool | str) -> ssl.SSLContext:
 
 def why_unreachable(target: Target, error: BaseException) -> str:
     """A sentence for an exception of the network, and what to do about it."""
-    text = sanitize.line(str(error) or type(error).__name__, 200)
+    text = sanitize.line(str(error) or type(error).__name__, 200).rstrip(".")
     low = text.lower()
     if "certificate" in low:
         return f"{target.label}: its certificate is not trusted ({text}). Name its CA bundle, or turn verification off."
