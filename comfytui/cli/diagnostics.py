@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from enum import IntEnum
@@ -82,10 +81,9 @@ def interactive() -> bool:
 
 def leave(error: BaseException | None) -> NoReturn:
     """Say what went wrong, and end the program with the code for it."""
-    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+    if isinstance(error, Failed) and error.code is Exit.PIPE_CLOSED:
         # Python would complain again when it flushes stdout at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.PIPE_CLOSED)
     if error is None:
         sys.exit(Exit.OK)
     code, text = explain(error)

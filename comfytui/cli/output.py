@@ -8,11 +8,16 @@ from typing import Any
 
 import click
 
+from comfytui.cli.diagnostics import Exit, Failed
+
 
 def line(text: str) -> None:
     """One line of data, at once: whoever reads the pipe need not wait for the end."""
-    click.echo(text)
-    sys.stdout.flush()
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise Failed(Exit.PIPE_CLOSED) from None
 
 
 def json(value: Any) -> None:

@@ -35,6 +35,11 @@ class Progress:
                 self._told.add(text)
                 diagnostics.say(text)
 
+    def flush(self, state: ServerState) -> None:
+        """Tell what happened even if no state came by since: a short job may be over before anybody looked."""
+        if not self._interactive:
+            self(state)
+
     def clear(self) -> None:
         """Take the bar away, before something else is printed."""
         if self._interactive and self._drawn:

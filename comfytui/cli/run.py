@@ -192,6 +192,7 @@ async def _collect(
             ended = await _wait(connection, prompt_id, options.patience)
             job = await _complete(connection, ended)
             results = await _save(connection, job, folder)
+            progress.flush(connection.state)
             progress.clear()
             code = _report(job, variant, results, options.as_json)
             worst = worst or code

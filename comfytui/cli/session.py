@@ -16,8 +16,10 @@ from comfytui.local_engine import EngineError, LocalEngine, PortTaken, who_liste
 from comfytui.settings import files, servers
 from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
+from comfytui.state.model import Phase
 
-CONNECT = 15.0  # seconds until a server counts as absent
+CONNECT = 15.0  # seconds until a silent server counts as absent
+AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
 START = 180.0  # seconds for the engine to answer; it needs about one, a cold disk much more
 
 
@@ -64,13 +66,31 @@ async def _live(target: Target) -> AsyncIterator[Connection]:
     connection = Connection(target)
     running = asyncio.create_task(connection.run())
     try:
-        await connection.wait_live(CONNECT)
+        await _wait_live(connection)
         yield connection
     finally:
         await connection.close()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def _wait_live(connection: Connection) -> None:
+    """Wait for the first connection; the dashboard would go on trying, a command gives up. Raises ClientError."""
+    failed = asyncio.Event()
+    unsubscribe = connection.subscribe(lambda state: failed.set() if state.link.phase is Phase.RECONNECTING else None)
+    waits = [asyncio.create_task(connection.wait_live(CONNECT)), asyncio.create_task(failed.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if waits[0].done():
+            await waits[0]
+        else:
+            await connection.wait_live(AGAIN)
+    finally:
+        unsubscribe()
+        for each in waits:
+            each.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -27,8 +27,7 @@ def seed_places(graph: Graph) -> tuple[Place, ...]:
 
 def with_seed(graph: Graph, seed: int) -> dict[str, Any]:
     """The graph with every seed replaced. Raises WorkflowError if it has none, or the seed is out of range."""
-    if not 0 <= seed <= MAX_SEED:
-        raise WorkflowError(f"seed {seed} is out of range", fix=f"Give one from 0 to {MAX_SEED}")
+    _in_range(seed)
     places = seed_places(graph)
     if not places:
         raise WorkflowError("has no seed to set", fix="Run it without a seed")
@@ -46,6 +45,16 @@ def random_seed() -> int:
 
 
 def seeds(count: int, first: int | None) -> Iterator[int]:
-    """`count` seeds: counting up from `first` (wrapping at the largest), or all random if that is None."""
+    """`count` seeds: counting up from `first` (wrapping at the largest), or all random if that is None.
+
+    Raises WorkflowError if `first` is out of range.
+    """
+    if first is not None:
+        _in_range(first)
     for index in range(count):
         yield random_seed() if first is None else (first + index) % (MAX_SEED + 1)
+
+
+def _in_range(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise WorkflowError(f"seed {seed} is out of range", fix=f"Give one from 0 to {MAX_SEED}")
