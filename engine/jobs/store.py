@@ -254,7 +254,8 @@ class JobStore:
         try:
             value = operation(db)
         except Exception as error:
-            # A full disk may have ended the transaction; then the batch fails as a whole in `_transact`.
+            if not db.in_transaction:
+                raise  # a full disk has ended the transaction: the batch fails as a whole
             db.execute("ROLLBACK TO one")
             return None, StoreError(f"{self.path}: {error}")
         db.execute("RELEASE one")

@@ -17,7 +17,7 @@ from engine.jobs.store import JobStore
 from engine.options import parse
 from engine.server import app
 from engine.server.hub import Hub
-from engine.server.journal import Journal
+from engine.server.journal import Entry, Journal
 from engine.server.services import Services
 from engine.worker import messages
 from engine.worker.supervisor import WorkerUnavailableError
@@ -91,7 +91,12 @@ async def make_rig(base: Path, *flags: str) -> Rig:
     folders = Folders.from_options(options)
     folders.create()
     hub, journal, worker = Hub(), Journal(), FakeWorker()
-    journal.publish = lambda clients, entries: [hub.tell(one, "logs", {"entries": entries}) for one in clients] and None
+
+    def publish(clients: set[str], entries: list[Entry]) -> None:
+        for one in clients:
+            hub.tell(one, "logs", {"entries": entries})
+
+    journal.publish = publish
     store = JobStore(base / "jobs.sqlite")
     store.start()
     dispatcher = Dispatcher(store, worker, hub)
