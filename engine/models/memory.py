@@ -1,0 +1,77 @@
+"""Where models run and what stays loaded: device, number types, and the few checkpoints used last."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+T = TypeVar("T")
+KEPT = 2  # models that stay loaded besides those that cached results of nodes still hold
+
+
+def best_device(cpu: bool = False) -> torch.device:
+    """The first GPU, unless there is none or `cpu` asks for the processor."""
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if not cpu and torch.cuda.is_available()
+        else torch.device("cpu")
+    )
+
+
+@dataclass(slots=True)
+class Memory:
+    """Loaded models by what they were loaded from. Safe to call from any thread."""
+
+    device: torch.device = field(default_factory=best_device)
+    kept: int = KEPT
+    _models: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What diffusion networks compute in: float16 on a GPU, float32 on a processor."""
+        return torch.float16 if self.device.type == "cuda" else torch.float32
+
+    @property
+    def vae_dtype(self) -> torch.dtype:
+        """What autoencoders compute in: float16 overflows in the published ones, so a GPU takes bfloat16 where it has it."""
+        if self.device.type == "cuda" and torch.cuda.is_bf16_supported():
+            return torch.bfloat16
+        return torch.float32
+
+    def load(self, path: Path, kind: str, loader: Callable[[Path], T]) -> T:
+        """What `loader` makes of a file, remembered until the file changes or others take its place.
+
+        Raises whatever `loader` raises; a failed load is not remembered.
+        """
+        state = path.stat()
+        key = (kind, str(path), state.st_mtime_ns, state.st_size)
+        with self._lock:
+            if key in self._models:
+                self._models.move_to_end(key)
+                found: T = self._models[key]
+                return found
+            for old in [k for k in self._models if isinstance(k, tuple) and k[:2] == key[:2]]:
+                del self._models[old]  # an older version of the same file
+            while len(self._models) >= max(1, self.kept):
+                self._models.popitem(last=False)  # before loading, so that both are never in memory at once
+            model = loader(path)
+            self._models[key] = model
+            return model
+
+    def free(self) -> int:
+        """Forget all models and give back what nothing else holds; how many were forgotten."""
+        with self._lock:
+            number = len(self._models)
+            self._models.clear()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return number
