@@ -16,7 +16,6 @@ from comfytui.local_engine import EngineError, LocalEngine, PortTaken, who_liste
 from comfytui.settings import files, servers
 from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
-from comfytui.state.model import Phase
 
 CONNECT = 15.0  # seconds until a silent server counts as absent
 AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
@@ -78,7 +77,7 @@ async def _live(target: Target) -> AsyncIterator[Connection]:
 async def _wait_live(connection: Connection) -> None:
     """Wait for the first connection; the dashboard would go on trying, a command gives up. Raises ClientError."""
     failed = asyncio.Event()
-    unsubscribe = connection.subscribe(lambda state: failed.set() if state.link.phase is Phase.RECONNECTING else None)
+    unsubscribe = connection.subscribe(lambda state: failed.set() if state.link.attempts else None)
     waits = [asyncio.create_task(connection.wait_live(CONNECT)), asyncio.create_task(failed.wait())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
