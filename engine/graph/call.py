@@ -86,7 +86,9 @@ def _collect(
     if returned is None:
         returned = ()
     if not isinstance(returned, tuple | list):
-        raise BadReturnError(f"{definition.name} returned {type(returned).__name__}; a node returns a tuple of its outputs")
+        raise BadReturnError(
+            f"{definition.name} returned {type(returned).__name__}; a node returns a tuple of its outputs"
+        )
     # A node that shows something need not give outputs; the lists then stay empty.
     for output, values, value in zip(definition.outputs, outputs, returned, strict=False):
         if output.is_list:

@@ -235,7 +235,7 @@ class Validator:
         if answer is True:
             return []
         errors = []
-        for name in given or checks.function_inputs:
+        for name in list(given) + ["input_types"] * checks.types_by_function or checks.function_inputs or ("inputs",):
             details = name if answer is False else f"{name} - {answer}"
             errors.append(_error("custom_validation_failed", "Custom validation failed for node", details, name))
         return errors

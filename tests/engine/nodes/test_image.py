@@ -105,9 +105,7 @@ def test_saved_picture_carries_prompt_and_workflow(folders: Folders, context: No
     prompt, extra = {"1": {"class_type": "SaveImage", "inputs": {}}}, {"workflow": {"nodes": []}}
     answer = nodes.save_image.function(images, context, "a/%width%x%height%", prompt, extra)
     files = answer["ui"]["images"]
-    assert files == [
-        {"filename": f"7x5_{number:05}_.png", "subfolder": "a", "type": "output"} for number in (1, 2)
-    ]
+    assert files == [{"filename": f"7x5_{number:05}_.png", "subfolder": "a", "type": "output"} for number in (1, 2)]
     with Image.open(folders.output / "a" / files[1]["filename"]) as written:
         assert np.array_equal(np.asarray(written), pixels.to_bytes(images[1]))
         assert json.loads(written.info["prompt"]) == prompt
