@@ -26,12 +26,20 @@ from comfytui.tui.widgets.tabs_line import TabsLine
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.command import Provider
     from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
     from comfytui.tui.picture_store import PictureStore
     from comfytui.workflow.document import Document
+
+
+def _actions() -> type[Provider]:
+    """Imported when the palette is first opened."""
+    from comfytui.tui.palette import ActionProvider
+
+    return ActionProvider
 
 
 class Dashboard(App[int]):
@@ -41,7 +49,7 @@ class Dashboard(App[int]):
     CSS_PATH = "app.tcss"
     BINDINGS = [*actions.bindings(APP)]
     COMMAND_PALETTE_BINDING = "f24"  # ours is in the registry of actions
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {_actions}  # instead of Textual's own commands, which know other themes and a maximizing of widgets
     # Two panes from 120 columns; the footer goes first, then the borders, then all but the status and the bar.
     HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny-w"),
@@ -75,11 +83,16 @@ class Dashboard(App[int]):
         self.last_error: str | None = None
         self._server, self._local = server, local
         self._theme_problem: str | None = None
-        self._keymap_by_id = _keymap(settings.keys)
+        self.keys_by_action = _keymap(settings.keys)
         self.use_theme(settings.theme)
-        self.set_keymap(self._keymap_by_id)
+        self.set_keymap(self.keys_by_action)
         if not settings.previews:
             self.animation_level = "none"
+
+    @property
+    def keymap(self) -> dict[str, str]:
+        """The user's own keys by action id."""
+        return self.keys_by_action
 
     @property
     def images(self) -> str:
@@ -184,7 +197,7 @@ class Dashboard(App[int]):
             now = view.situation()
             keys = [a for a in actions.of(view.screen_id) if a.footer and a.allowed(now)]
         keys += [a for a in actions.of(APP) if a.footer]
-        shown = [(actions.shown_keys(a, self._keymap_by_id)[0], a.name) for a in keys]
+        shown = [(actions.shown_keys(a, self.keys_by_action)[0], a.name) for a in keys]
         self.default_screen.query_one(FooterLine).update(self.palette, shown)
 
     def on_resize(self) -> None:

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from comfytui.state.model import JobState, Phase
-from comfytui.tui import actions, job_details
+from comfytui.tui import actions, job_details, teaching
 from comfytui.tui.screens.job_view import JobView, pictures_of
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.pane_title import entitle
@@ -138,7 +138,7 @@ class LiveView(JobView):
             if preview is not None and preview.prompt_id in (job.id, None):
                 pane.show(preview.image, ("preview", job.id, preview.serial))
                 entitle(pane, "Preview", job_details.title(job))
-            elif pane.key is not None and not _of(pane.key, job):
+            elif not _of(pane.key, job):
                 pane.clear("no preview yet")
                 entitle(pane, "Preview", job_details.title(job))
         else:
@@ -201,12 +201,8 @@ class LiveView(JobView):
 
     def _remedies(self) -> list[Text]:
         palette = self.dashboard.palette
-        return [
-            Text.assemble(("r", palette.key), ("  try again now", palette.text)),
-            Text.assemble(
-                ("ctrl+q", palette.key), ("  leave, then: comfytui --server URL, or comfytui --local", palette.text)
-            ),
-        ]
+        again = Text.assemble((" r", palette.key), (" tries again now.", palette.text))
+        return [*(Text(line, palette.text) for line in teaching.CONNECT.split("\n")[:-1]), Text(""), again]
 
     def on_session(self) -> None:
         if self.session.state is None or self.session.engine_message or self.has_class("-message"):

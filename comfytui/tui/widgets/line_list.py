@@ -145,7 +145,7 @@ class LineList(ScrollView, can_focus=True):
         if index == self.cursor:
             # The colour of a state glyph stays readable: only its background changes, except in full focus.
             style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
-            strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length)
+            strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length).simplify()
         return strip
 
     def drawn(self, key: str, width: int) -> Text:
@@ -240,4 +240,4 @@ def strip_of(line: Text, width: int, base: object, widget: LineList) -> Strip:
         Segment(s.text, widget.rich_style + s.style if s.style else widget.rich_style)
         for s in line.render(widget.app.console)
     ]
-    return Strip([s for s in segments if s.text != "\n"]).adjust_cell_length(width, widget.rich_style)
+    return Strip([s for s in segments if s.text != "\n"]).simplify().adjust_cell_length(width, widget.rich_style)

@@ -16,12 +16,20 @@ class NodeList(LineList):
         super().__init__(id=id, classes=classes)
         self._runs: dict[str, NodeRun] = {}
         self._job: Job | None = None
+        self._followed: str | None = None  # the running node that the cursor went along with
 
     def update(self, job: Job | None, now: float) -> None:
         """Show a job's nodes; None shows nothing."""
         self._job = job
         self._runs = {} if job is None else {node.id: node for node in job.nodes}
+        active = next((n.id for n in self._runs.values() if n.state is NodeState.RUNNING), None)
+        follows = self.key is None or self.key == self._followed or self.key not in self._runs
         self.show(list(self._runs), lambda key, width: self._line(self._runs[key], width, now))
+        if active is not None and active != self._followed:
+            # Unless the user has gone elsewhere, the cursor stays on what runs, so that it is never scrolled away.
+            if follows or self._followed is None:
+                self.move_to(active)
+            self._followed = active
 
     def _line(self, node: NodeRun, width: int, now: float) -> Text:
         palette = self.palette

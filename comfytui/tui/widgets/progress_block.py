@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual.geometry import Region
 from textual.widget import Widget
 
-from comfytui.state.model import Job, JobState, NodeState, ServerState
+from comfytui.state.model import Job, JobState, NodeState, ServerState, Stats
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.fixed_line import Piece, lay_out
 from comfytui.tui.widgets.running_bar import overall
-from comfytui.tui.widgets.status_line import vram
+from comfytui.tui.widgets.status_line import settled, vram
 from comfytui.tui.wording import GLYPHS, ago, bar, clock, number, of_total, one_line, rate, spark
 
 SAMPLES = 16
@@ -23,6 +24,7 @@ class ProgressBlock(Widget):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._rates: list[float] = []
+        self._stats: Stats | None = None
         self._rates_of: str | None = None
         self._lines: list[Text] = []
         self._given: tuple[Palette, ServerState, Job | None, float] | None = None
@@ -51,9 +53,10 @@ class ProgressBlock(Widget):
             self._memory(palette, state),
         )
         lines = [lay_out([Piece(part, rank) for rank, part in enumerate(row)], width, 3) for row in rows]
-        if lines != self._lines:
-            self._lines = lines
-            self.refresh()
+        changed = [y for y, line in enumerate(lines) if y >= len(self._lines) or line != self._lines[y]]
+        self._lines = lines
+        if changed:  # not the border: it is half of the bytes
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def _bar(self, palette: Palette, state: ServerState, job: Job | None, width: int) -> list[Text]:
         if job is None:
@@ -97,16 +100,18 @@ class ProgressBlock(Widget):
         parts = []
         if len(self._rates) > 1:
             parts.append(Text.assemble(("it/s ", palette.dim), (spark(self._rates), palette.graph)))
-        stats = state.stats
+        stats = self._stats = settled(self._stats, state)
         if stats is not None:
-            past = state.stats_history[-SAMPLES:]
+            past = state.stats_history[-SAMPLES:] if state.running else ()
             if (used := vram(stats)) is not None:
                 line = spark([float(v[0]) for s in past if (v := vram(s)) is not None], float(used[1]))
-                parts.append(Text.assemble(("VRAM ", palette.dim), (line, palette.graph), f" {of_total(*used)}"))
+                parts.append(
+                    Text.assemble(("VRAM ", palette.dim), (line and f"{line} ", palette.graph), of_total(*used))
+                )
             if stats.ram_total:
                 line = spark([float(s.ram_total - s.ram_free) for s in past], float(stats.ram_total))
                 ram = of_total(stats.ram_total - stats.ram_free, stats.ram_total)
-                parts.append(Text.assemble(("RAM ", palette.dim), (line, palette.graph), f" {ram}"))
+                parts.append(Text.assemble(("RAM ", palette.dim), (line and f"{line} ", palette.graph), ram))
         return parts
 
     def render(self) -> Text:

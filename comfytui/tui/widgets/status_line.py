@@ -9,13 +9,15 @@ from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.fixed_line import FixedLine, Piece
 from comfytui.tui.wording import clock, cut, of_total, one_line, rate, spark
 
-BUDGET_SAMPLES = 5
+SAMPLES = 5  # of memory, in the status line
+NEWS = 0.02  # of all memory: a smaller change is no news while nothing runs, and costs no bytes
 
 
 class StatusLine(FixedLine):
     """What runs on the left, in a field of its own width; queue and memory on the right."""
 
     gap = 3
+    _stats: Stats | None = None
 
     def update(
         self, palette: Palette, state: ServerState | None, now: float, engine: str = "", error: str | None = None
@@ -25,7 +27,8 @@ class StatusLine(FixedLine):
         if state is not None and state.link.phase is Phase.LIVE:
             if state.running and (ahead := len(state.waiting)):
                 pieces.append(Piece(Text.assemble(("queue ", palette.dim), (str(ahead), palette.text)), 1, right=True))
-            pieces += memory(palette, state)
+            self._stats = settled(self._stats, state)
+            pieces += memory(palette, state, self._stats)
         self.show(pieces)
 
     def _doing(self, palette: Palette, state: ServerState | None, now: float, engine: str, error: str | None) -> Text:
@@ -37,7 +40,7 @@ class StatusLine(FixedLine):
             return connection(palette, state, now)
         if error:
             return Text(f"✗ {cut(one_line(error), 70)}", palette.failed)
-        return running(palette, state) or Text("idle", palette.dim)
+        return running(palette, state, brief=self.size.width < 56) or Text("idle", palette.dim)
 
 
 def connection(palette: Palette, state: ServerState, now: float) -> Text:
@@ -53,8 +56,8 @@ def connection(palette: Palette, state: ServerState, now: float) -> Text:
     return Text(f"◌ connecting to {link.url}", palette.dim)
 
 
-def running(palette: Palette, state: ServerState) -> Text | None:
-    """The node that runs, its steps, speed and time left; None when nothing runs."""
+def running(palette: Palette, state: ServerState, brief: bool = False) -> Text | None:
+    """The node that runs, its steps, speed (unless `brief`) and time left; None when nothing runs."""
     if not state.running:
         return None
     run = state.run
@@ -66,23 +69,44 @@ def running(palette: Palette, state: ServerState) -> Text | None:
     text.append(cut(one_line((node.title or node.class_type) if node else run.node_id or "starting"), 24), palette.text)
     if run.maximum:
         text.append(f" {run.value:g}/{run.maximum:g}", palette.text)
-    for part in (rate(run.rate), f"{clock(run.left)} left" if run.left is not None else ""):
+    left = f"{clock(run.left)} left" if run.left is not None else ""
+    for part in ("" if brief else rate(run.rate), left):
         if part:
             text.append(" · ", palette.dim)
             text.append(part, palette.text)
     return text
 
 
-def memory(palette: Palette, state: ServerState) -> list[Piece]:
-    """VRAM (where there is a GPU) and RAM, with what they were."""
-    stats = state.stats
+def settled(shown: Stats | None, state: ServerState) -> Stats | None:
+    """The stats to show: the newest, or while nothing runs those that are shown, if they still are about true."""
+    new = state.stats
+    if shown is None or new is None or state.running or _differs(shown, new):
+        return new
+    return shown
+
+
+def _differs(old: Stats, new: Stats) -> bool:
+    was, now = _memories(old), _memories(new)
+    return len(was) != len(now) or any(
+        total != total_now or abs(free - free_now) > total * NEWS
+        for (free, total), (free_now, total_now) in zip(was, now, strict=True)
+    )
+
+
+def _memories(stats: Stats) -> list[tuple[int, int]]:
+    """(free, total) of the RAM and each device."""
+    return [(stats.ram_free, stats.ram_total), *((d.vram_free, d.vram_total) for d in stats.devices)]
+
+
+def memory(palette: Palette, state: ServerState, stats: Stats | None) -> list[Piece]:
+    """VRAM (where there is a GPU) and RAM; with what they were, while something runs."""
     if stats is None:
         return []
     pieces = []
     if (used := vram(stats)) is not None:
-        past = [v[0] for s in state.stats_history[-BUDGET_SAMPLES:] if (v := vram(s)) is not None]
+        past = [v[0] for s in state.stats_history[-SAMPLES:] if (v := vram(s)) is not None]
         text = Text.assemble(("VRAM ", palette.dim), (of_total(*used), palette.text))
-        if len(past) > 1:
+        if state.running and len(past) > 1:
             text.append(" " + spark([float(p) for p in past], float(used[1])), palette.graph)
         pieces.append(Piece(text, 2, right=True))
     if stats.ram_total:

@@ -24,6 +24,8 @@ PHASES = {
 class TabsLine(FixedLine):
     """Tabs that shrink to numbers where the names do not fit."""
 
+    _latency: float | None = None
+
     class Chosen(Message):
         """A tab was clicked."""
 
@@ -62,8 +64,10 @@ class TabsLine(FixedLine):
         glyph, role = PHASES[state.link.phase]
         text = Text(f"{glyph} ", palette.style(role))
         text.append(cut_middle(state.link.url.partition("://")[2], 32), palette.text)
-        if state.link.phase is Phase.LIVE and state.link.latency is not None:
-            text.append(f"  {_milliseconds(state.link.latency)} ms", palette.dim)
+        if state.link.phase is Phase.LIVE and (new := state.link.latency) is not None:
+            if self._latency is None or not self._latency / 2 < new < self._latency * 2:
+                self._latency = new  # a network always jitters: only news is worth a repaint
+            text.append(f"  {_milliseconds(self._latency)} ms", palette.dim)
         return text
 
     def on_click(self, event: events.Click) -> None:
@@ -74,7 +78,4 @@ class TabsLine(FixedLine):
 
 
 def _milliseconds(seconds: float) -> int:
-    """Rounded to what a person tells apart, so that a jittering network does not repaint the line."""
-    ms = seconds * 1000
-    step = 1 if ms < 5 else 5 if ms < 50 else 25
-    return max(1, round(ms / step) * step)
+    return max(1, round(seconds * 1000))

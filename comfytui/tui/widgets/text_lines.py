@@ -70,6 +70,8 @@ class TextLines(ScrollView, can_focus=True):
         if index >= len(self._lines):
             return Strip.blank(width, base)
         segments = self._lines[index].render(self.app.console)
-        return Strip(
-            [Segment(s.text.replace("\n", ""), base + s.style if s.style else base) for s in segments]
-        ).adjust_cell_length(width, base)
+        return (
+            Strip([Segment(s.text.replace("\n", ""), base + s.style if s.style else base) for s in segments])
+            .simplify()
+            .adjust_cell_length(width, base)
+        )
