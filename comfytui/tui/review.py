@@ -6,65 +6,63 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from comfytui.client import sanitize
 from comfytui.state.model import JobState, ServerState
 from comfytui.tui.draft import Draft, SeedMode, changes
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.pairs import pairs
 from comfytui.tui.wording import clock, cut, one_line, plural
 from comfytui.workflow.check import Problem
 from comfytui.workflow.graph import class_type
 from comfytui.workflow.summary import Facts, facts
 
-WIDTH = 30  # cells of a value in the list of changes
+WIDTH = 60  # cells of a value in the list of changes
 LISTED = 12  # problems; the rest are counted
 
 
-def changed(draft: Draft, palette: Palette) -> Text:
+def changed(draft: Draft, palette: Palette) -> RenderableType:
     """One line for each input that differs from the document, and what becomes of the seed."""
-    text = Text()
-    found = changes(draft)
-    for change in found:
-        text.append(f"{cut(sanitize.line(change.label), 24):<10} ", palette.dim)
+    rows: list[tuple[Text, Text]] = []
+    for change in changes(draft):
+        value = Text()
         if change.before is not None:
-            text.append(_value(change.before), palette.dim)
-            text.append(" → ", palette.dim)
-        text.append(_value(change.after) + "\n", palette.accent)
+            value.append(f"{_value(change.before)} → ", palette.dim)
+        value.append(_value(change.after), palette.accent)
+        rows.append((Text(sanitize.line(change.label), palette.dim), value))
     if draft.has_seed and draft.seed_mode is not SeedMode.FIXED:
-        text.append(f"{'seed':<10} ", palette.dim)
         each = "a new one for each run" if draft.seed_mode is SeedMode.RANDOM else "one more with each run"
-        text.append(f"{each}\n", palette.accent)
-    if not text:
-        text.append("nothing: the same picture again, if the server has not changed\n", palette.dim)
-    return text
+        rows.append((Text("seed", palette.dim), Text(each, palette.accent)))
+    return pairs(rows) if rows else Text("nothing: it runs as it is in the file", palette.dim)
 
 
 def server(
     draft: Draft, palette: Palette, problems: Sequence[Problem] | None, object_info: Mapping[str, Any] | None
-) -> Text:
+) -> RenderableType:
     """What the server has and lacks of it. `problems` None: not checked yet."""
     if object_info is None:
         return Text("not connected: what it lacks shows when it is", palette.dim)
-    text = Text()
-    classes = {class_type(draft.graph, node_id) for node_id in draft.graph}
     known = sum(class_type(draft.graph, node_id) in object_info for node_id in draft.graph)
     total = len(draft.graph)
-    good = known == total
-    text.append("✓ " if good else "✗ ", palette.done if good else palette.failed)
-    text.append(f"{known} of {plural(total, 'node')}, {plural(len(classes), 'kind')}\n", palette.text)
+    rows = [(_sign(known == total, palette), Text(f"{known} of {plural(total, 'node')} known", palette.text))]
     if problems is None:
-        return text.append("◌ checking its inputs …\n", palette.dim)
-    for problem in problems[:LISTED]:
+        rows.append((Text("◌", palette.dim), Text("checking its inputs …", palette.dim)))
+    for problem in (problems or ())[:LISTED]:
         where = f"{problem.title} · {problem.input}: " if problem.input else ""
-        text.append("✗ ", palette.failed)
-        text.append(sanitize.line(where + problem.text) + "\n", palette.text)
-        text.append(f"  {sanitize.line(problem.fix)}\n", palette.dim)
-    if len(problems) > LISTED:
-        text.append(f"  and {len(problems) - LISTED} more\n", palette.dim)
-    if not problems:
-        text.append("✓ every model, choice and link it names is there\n", palette.done)
-    return text
+        text = Text(sanitize.line(where + problem.text), palette.text)
+        text.append(f"\n{sanitize.line(problem.fix)}", palette.dim)
+        rows.append((_sign(False, palette), text))
+    if problems is not None and len(problems) > LISTED:
+        rows.append((Text(), Text(f"and {len(problems) - LISTED} more", palette.dim)))
+    if problems == []:
+        rows.append((_sign(True, palette), Text("every model, choice and link is there", palette.text)))
+    return pairs(rows, 1)
+
+
+def _sign(good: bool, palette: Palette) -> Text:
+    return Text("✓", palette.done) if good else Text("✗", palette.failed)
 
 
 def expected_seconds(draft: Draft, state: ServerState | None) -> float | None:

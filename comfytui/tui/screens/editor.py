@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.console import Group
 from rich.text import Text
 from textual import on, work
 from textual.containers import Container, Vertical, VerticalScroll
@@ -63,9 +64,9 @@ class Editor(Container):
     DEFAULT_CSS = """
     Editor { layout: horizontal; display: none; }
     Editor LineList, Editor VerticalScroll { scrollbar-size: 1 1; }
-    Editor #editor-form { width: 5fr; padding: 0 1; }
-    Editor #editor-more { width: 5fr; display: none; }
-    Editor #editor-side { width: 3fr; padding: 0 1; }
+    Editor #editor-form { padding: 0 1; }
+    Editor #editor-more { display: none; }
+    Editor #editor-side { padding: 0 1; }
     Editor #editor-hint { color: $role-dim; height: auto; margin-top: 1; }
     Editor.-more #editor-form { display: none; }
     Editor.-more #editor-more { display: block; }
@@ -97,13 +98,15 @@ class Editor(Container):
             yield Vertical(id="editor-lines")
             yield Static(id="editor-hint", markup=False)
         with Vertical(id="editor-more", classes="pane"):
-            yield LineList()
+            yield LineList(empty="Every input of this workflow is on the form.")
         with VerticalScroll(id="editor-side", classes="pane"):
             yield Static(id="editor-review", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#editor-side").border_title = Content("what changes")
         self.query_one("#editor-lines").styles.height = "auto"
+        for pane, share in (("form", "5fr"), ("more", "5fr"), ("side", "3fr")):
+            self.query_one(f"#editor-{pane}").styles.width = share
 
     @property
     def dashboard(self) -> Dashboard:
@@ -377,11 +380,16 @@ class Editor(Container):
     def _show_side(self) -> None:
         draft, palette = self.draft, self.dashboard.palette
         state = self.dashboard.session.state
-        text = review.changed(draft, palette)
-        text.append("\nthis server\n", palette.style("text", bold=True))
-        text.append_text(review.server(draft, palette, self._problems, self._info))
-        text.append_text(review.took(review.expected_seconds(draft, state), palette))
-        self.query_one("#editor-review", Static).update(text)
+        title = Text("\nthis server", palette.style("text", bold=True))
+        seconds = review.took(review.expected_seconds(draft, state), palette)
+        self.query_one("#editor-review", Static).update(
+            Group(
+                review.changed(draft, palette),
+                title,
+                review.server(draft, palette, self._problems, self._info),
+                seconds,
+            )
+        )
 
     def _notes(self) -> dict[Place, str]:
         """What is wrong with which input: what was typed, else what the server refused, else what the check found."""

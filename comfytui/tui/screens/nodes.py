@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from comfytui.state.model import ServerState
 
+TREE = 26  # cells
 PANES = ("tree", "list", "card")
 
 
@@ -35,15 +36,13 @@ class NodesView(ScreenView):
     screen_id = "nodes"
     BINDINGS = [*actions.bindings("nodes")]
     DEFAULT_CSS = """
-    NodesView { layout: horizontal !important; }
-    NodesView #nodes-tree { width: 26 !important; }
     NodesView LineList { scrollbar-size: 1 1; }
     NodesView #nodes-middle { width: 1fr; }
     NodesView #nodes-right { width: 1fr; }
     NodesView #nodes-query { display: none; }
     NodesView.-searching #nodes-query { display: block; }
     NodesView #nodes-tip { height: auto; max-height: 5; color: $role-dim; }
-    NodesView.-narrow .pane { display: none; width: 1fr !important; }
+    NodesView.-narrow .pane { display: none; width: 1fr; }
     NodesView.-narrow.-show-tree #nodes-tree { display: block; }
     NodesView.-narrow.-show-list #nodes-middle { display: block; }
     NodesView.-narrow.-show-card #nodes-right { display: block; }
@@ -312,7 +311,9 @@ class NodesView(ScreenView):
         {"tree": self._tree, "list": self._list, "card": self._card_list}[pane].focus(scroll_visible=False)
 
     def _lay_out(self) -> None:
-        self.set_class(self.app.size.width < 120, "-narrow")
+        narrow = self.app.size.width < 120
+        self.set_class(narrow, "-narrow")
+        self._tree.styles.width = "1fr" if narrow else TREE
         for pane in PANES:
             self.set_class(pane == self._pane, f"-show-{pane}")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical, VerticalScroll
@@ -26,6 +27,7 @@ from comfytui.tui.library import Entry, Found
 from comfytui.tui.screens.editor import Editor
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.widgets.line_list import LineList
+from comfytui.tui.widgets.pairs import pairs
 from comfytui.tui.wording import at, cut, cut_middle, model_name, number, one_line, plural, size
 from comfytui.workflow import document as documents
 from comfytui.workflow.check import check
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
     from comfytui.state.model import ServerState
     from comfytui.workflow.document import Document
+
+
+MAX_KINDS = 14  # of nodes, listed in the preview
 
 
 class WorkflowList(LineList):
@@ -58,8 +63,7 @@ class WorkflowsView(ScreenView):
     WorkflowsView #workflows-query { display: none; }
     WorkflowsView.-searching #workflows-query { display: block; }
     WorkflowsView LineList { scrollbar-size: 1 1; }
-    WorkflowsView #workflows-middle { width: 5fr; }
-    WorkflowsView #workflows-preview { width: 3fr; padding: 0 1; }
+    WorkflowsView #workflows-preview { padding: 0 1; }
     WorkflowsView.-narrow #workflows-preview { display: none; }
     WorkflowsView.-narrow.-preview #workflows-preview { display: block; }
     WorkflowsView.-narrow.-preview #workflows-middle { display: none; }
@@ -86,7 +90,9 @@ class WorkflowsView(ScreenView):
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
-        self.query_one("#workflows-middle").border_title = Content("Workflows")
+        middle, preview = self.query_one("#workflows-middle"), self.query_one("#workflows-preview")
+        middle.border_title = Content("Workflows")
+        middle.styles.width, preview.styles.width = "5fr", "3fr"
         self.action_reload()
         if self.dashboard.workflow is not None:
             self.run_worker(self._open_path(self.dashboard.workflow), name="open workflow")
@@ -193,39 +199,33 @@ class WorkflowsView(ScreenView):
         if entry is not None and entry.document is not None:
             self._show_check(entry)
 
-    def _about(self, entry: Entry) -> Text:
+    def _about(self, entry: Entry, server: RenderableType | None = None) -> Group:
+        """What a file is about; `server` is what the server lacks of it."""
         palette = self.dashboard.palette
-        text = Text()
-
-        def line(label: str, value: str, style: str = "text") -> None:
-            if value:
-                text.append(f"{label:<9} ", palette.dim)
-                text.append(value + "\n", palette.style(style))
-
+        path = Text(f"\n{sanitize.line(str(entry.path))}", palette.dim)
         if entry.error:
-            text.append(f"✗ {entry.error}\n", palette.failed)
-            text.append(f"{entry.fix}\n" if entry.fix else "", palette.text)
-            text.append(f"\n{sanitize.line(str(entry.path))}", palette.dim)
-            return text
+            return Group(Text(f"✗ {entry.error}", palette.failed), Text(entry.fix, palette.text), path)
         facts = entry.facts
-        line("positive", facts.positive)
-        line("negative", facts.negative)
-        text.append("\n" if text else "")
-        line("model", model_name(facts.model))
-        line("loras", ", ".join(map(model_name, facts.loras)))
-        line("size", size(facts.width, facts.height) + (f" × {facts.batch}" if (facts.batch or 1) > 1 else ""))
         sampler = " ".join(part for part in (facts.sampler, facts.scheduler) if part)
-        line(
-            "sampling",
-            " · ".join(p for p in (sampler, f"{number(facts.steps)} steps", f"cfg {number(facts.cfg)}") if p),
-        )
-        line("seed", "" if facts.seed is None else str(facts.seed))
-        line("nodes", f"{len(entry.classes)}")
-        for name, count in Counter(entry.classes).most_common(14):
-            text.append(" " * 10 + cut(name, 40) + (f" ×{count}" if count > 1 else "") + "\n", palette.dim)
-        text.append(f"\n{sanitize.line(str(entry.path))}\n", palette.dim)
-        text.append(f"changed {at(entry.stamp[0] / 1e9)}\n", palette.dim)
-        return text
+        sampling = (sampler, f"{number(facts.steps)} steps", f"cfg {number(facts.cfg)}") if sampler else ()
+        batch = f" × {facts.batch}" if (facts.batch or 1) > 1 else ""
+        kinds = Counter(entry.classes).most_common(MAX_KINDS)
+        rows = {
+            "positive": facts.positive,
+            "negative": facts.negative,
+            "model": model_name(facts.model),
+            "loras": ", ".join(map(model_name, facts.loras)),
+            "size": size(facts.width, facts.height) + batch,
+            "sampling": " · ".join(sampling),
+            "seed": "" if facts.seed is None else str(facts.seed),
+            "nodes": "\n".join(cut(name, 40) + (f" ×{count}" if count > 1 else "") for name, count in kinds),
+        }
+        parts: list[RenderableType] = [
+            pairs((Text(label, palette.dim), Text(value, palette.text)) for label, value in rows.items() if value)
+        ]
+        if server is not None:
+            parts += [Text("\nthis server", palette.style("text", bold=True)), server]
+        return Group(*parts, path, Text(f"changed {at(entry.stamp[0] / 1e9)}", palette.dim))
 
     @work(name="check", group="preview", exclusive=True)
     async def _show_check(self, entry: Entry) -> None:
@@ -235,10 +235,8 @@ class WorkflowsView(ScreenView):
             return
         problems = await asyncio.to_thread(check, entry.document.graph, info)
         if self.entry is entry:
-            text = self._about(entry)
-            text.append("\nthis server\n", self.dashboard.palette.style("text", bold=True))
-            text.append_text(review.server(drafts.start(entry.document), self.dashboard.palette, problems, info))
-            self.query_one("#workflows-about", Static).update(text)
+            server = review.server(drafts.start(entry.document), self.dashboard.palette, problems, info)
+            self.query_one("#workflows-about", Static).update(self._about(entry, server))
 
     @on(LineList.Moved, "#workflows-list")
     def _moved(self) -> None:

@@ -30,7 +30,7 @@ class FieldDialog(ModalScreen[str | None]):
         Binding("enter", "enter", show=False, priority=True),
         Binding("f5,ctrl+j,ctrl+enter", "accept", show=False, priority=True),
     ]
-    DEFAULT_CSS = "FieldDialog .dialog { width: 80; max-width: 95%; }"
+    CSS = "FieldDialog .dialog { width: 80; max-width: 95%; }"
 
     def __init__(self, field: Field, parse: Parse) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class Pick(ModalScreen[int | None]):
         Binding("pageup", "move(-10)", show=False, priority=True),
         Binding("pagedown", "move(10)", show=False, priority=True),
     ]
-    DEFAULT_CSS = """
+    CSS = """
     Pick .dialog { width: 70; max-width: 95%; height: 80%; max-height: 26; }
     Pick LineList { scrollbar-size: 1 1; }
     """
