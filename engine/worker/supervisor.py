@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.worker import messages
-from engine.worker.channel import Channel
+from engine.worker.channel import BrokenStreamError, Channel
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,8 @@ class Supervisor:
         self._channel = channel
         output = asyncio.create_task(self._read_output(process.stdout), name="worker output")
         try:
-            await ended
+            if isinstance(broken := await ended, BrokenStreamError):
+                complaint.append(str(broken))
             # The line is gone, so nothing that it does can be heard any more: it must not linger on the device.
             try:
                 code = await asyncio.wait_for(process.wait(), _STOP_PATIENCE)
