@@ -37,11 +37,10 @@ def queue(value: Any, known: Container[str] = ()) -> m.Queue:
     """GET /queue; the waiting ones are sorted as the server will take them: by number, then by id. Raises BadAnswer."""
     if not isinstance(value, dict) or not {"queue_running", "queue_pending"} <= value.keys():
         raise BadAnswer("the answer is not a queue")
-    waiting = _prompts(value["queue_pending"], known)
-    return m.Queue(
-        running=_prompts(value["queue_running"], known),
-        waiting=tuple(sorted(waiting, key=lambda item: (item.number, item.prompt_id))),
-    )
+    running = _prompts(value["queue_running"], known)
+    taken = {item.prompt_id for item in running}
+    waiting = (item for item in _prompts(value["queue_pending"], known) if item.prompt_id not in taken)
+    return m.Queue(running, tuple(sorted(waiting, key=lambda item: (item.number, item.prompt_id))))
 
 
 def _prompts(value: Any, known: Container[str]) -> tuple[m.Prompt, ...]:

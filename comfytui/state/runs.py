@@ -163,7 +163,7 @@ def _running(state: ServerState, prompt_id: str | None, at: float, *, mine: bool
     job = state.jobs.get(prompt_id)
     if job is not None and job.state in ENDED:
         return None
-    if job is None or job.state is not JobState.RUNNING:
+    if job is None or job.state is not JobState.RUNNING or prompt_id not in state.running:
         state = _begin(state, job or Job(id=prompt_id, state=JobState.WAITING), at, mine=mine)
     elif not _told(state, prompt_id):
         if not job.nodes:

@@ -462,7 +462,7 @@ class FakeComfy:
                 await self._finish(job, step, outputs, messages, client)
                 return
             else:
-                item = _with_id(step, job.prompt_id)
+                item = with_id(step, job.prompt_id)
                 if isinstance(item, dict):
                     if item["type"] == "executed" and item["data"].get("output"):
                         outputs[item["data"]["node"]] = item["data"]["output"]
@@ -777,7 +777,8 @@ def _refuse(kind: str, message: str, details: str, node_errors: Any = None) -> w
     return web.json_response({"error": error, "node_errors": node_errors or {}}, status=400)
 
 
-def _with_id(step: Any, prompt_id: str) -> Any:
+def with_id(step: Any, prompt_id: str) -> Any:
+    """A frame of a script with the prompt's id in it."""
     if isinstance(step, bytes):
         if step[:4] != b"\0\0\0\4" or b"$id" not in step:
             return step
