@@ -108,13 +108,15 @@ class Dashboard(App[int]):
         yield StatusLine(id="status")
         yield FooterLine(id="footer")
 
-    async def on_mount(self) -> None:
-        await self.action_show(SCREENS[0].id)
+    def on_mount(self) -> None:
+        self.current = SCREENS[0].id
         self._draw_lines()
-        # After the first frame: nothing that talks to a network or a terminal may delay it.
+        # After the first frame: neither the network nor the import of a screen may delay it.
         self.call_after_refresh(self._begin)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        self.current = ""
+        await self.action_show(SCREENS[0].id)
         if self._theme_problem:
             self.report(self._theme_problem)
         if self._local:
