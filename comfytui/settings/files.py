@@ -6,7 +6,6 @@ import contextlib
 import os
 import tempfile
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +45,18 @@ def settings_path() -> Path:
 def load(path: Path | None = None) -> Settings:
     """The settings in the file; the defaults if there is none. Raises SettingsError naming the file and the key."""
     path = path or settings_path()
-    return validate(_raw(path), file=str(path))
+    return validate(_parsed(path, _text(path)), file=str(path))
 
 
 def change(key: str, value: Any, path: Path | None = None) -> Settings:
     """Set one dotted key (None: back to its default) in the file, and return the new settings.
 
-    The whole is checked before anything is written, and written whole or not at all. Comments in the file are lost,
-    since TOML's writer has none; other keys stay. Raises SettingsError.
+    The whole is checked before anything is written, and written whole or not at all. Comments and the order of keys
+    stay, unless the file spreads the value over several lines (then it is written anew). Raises SettingsError.
     """
     path = path or settings_path()
-    raw = _raw(path)
+    text = _text(path)
+    raw = _parsed(path, text)
     *tables, last = key.split(".")
     at = raw
     for name in tables:
@@ -68,7 +68,9 @@ def change(key: str, value: Any, path: Path | None = None) -> Settings:
     else:
         at[last] = list(value) if isinstance(value, tuple) else value
     settings = validate(raw, file=str(path))
-    _write(path, raw)
+    from comfytui.settings import toml_edit  # only who changes a setting pays for the writer
+
+    _write(path, toml_edit.changed(text, raw, tables, last))
     return settings
 
 
@@ -94,28 +96,35 @@ def _folder(variable: str, kind: str) -> Path:
     return Path(getattr(platformdirs, kind)("comfytui", appauthor=False))
 
 
-def _raw(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
+    """The file's text; empty if there is none."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        return {}
+        return ""
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
     if len(data) > MAX_BYTES:
         raise SettingsError("is too large for a settings file", file=str(path), fix="Is it the right file?")
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise SettingsError(
-            f"not TOML: {error}", file=str(path), fix="Correct the line, or move the file away"
+            f"not TOML: byte {error.start} is not UTF-8", file=str(path), fix="Save it as UTF-8"
         ) from error
 
 
-def _write(path: Path, raw: Mapping[str, Any]) -> None:
-    import tomli_w
-
+def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        write_whole(path, tomli_w.dumps(raw).encode())
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        fix = "Correct the line, or move the file away"
+        raise SettingsError(f"not TOML: {error}", file=str(path), fix=fix) from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text.encode())
     except OSError as error:
         raise SettingsError(f"cannot be written: {error.strerror or error}", file=str(path)) from error

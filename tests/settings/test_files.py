@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comfytui.settings import files, memory, servers
-from comfytui.settings.schema import Profile, Settings, SettingsError, validate
+from comfytui.settings.schema import Profile, Settings, SettingsError, get, options, validate
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,50 @@ def test_a_key_is_changed_and_the_others_stay(own_folders: Path) -> None:
     assert (found.theme, found.servers["box"].url, found.confirm.interrupt) == ("light", "gpu:1", True)
     assert not files.change("confirm.interrupt", None).confirm.interrupt
     assert [each.name for each in files.config_dir().iterdir()] == ["settings.toml"]
+
+
+def test_what_the_user_wrote_around_it_stays(own_folders: Path) -> None:
+    path = files.settings_path()
+    path.parent.mkdir()
+    path.write_text(
+        '# mine\ntheme = "dark" # at night\n\n[confirm] # ask\ninterrupt = true\n\n[servers.box]\nurl = "g"\n'
+    )
+    files.change("theme", "light")
+    files.change("confirm.interrupt", False)
+    files.change("confirm.cancel", True)
+    files.change("output_dir", "out # put")
+    files.change("keys.run_again", "ctrl+r")
+    files.change("confirm.interrupt", None)
+    assert path.read_text() == (
+        '# mine\ntheme = "light"  # at night\noutput_dir = "out # put"\n\n[confirm] # ask\ncancel = true\n\n'
+        '[servers.box]\nurl = "g"\n\n[keys]\nrun_again = "ctrl+r"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'workflow_folders = [\n  "a", # first\n  "b",\n]\n',
+        "confirm = { interrupt = true }\n",
+        'servers.box.url = "theme = 1"\n',
+        'output_dir = """\ntheme = "x"\n"""\n',
+    ],
+)
+@pytest.mark.parametrize(
+    ("key", "value"), [("workflow_folders", ("c",)), ("confirm.interrupt", False), ("theme", "light")]
+)
+def test_files_that_lines_do_not_describe_are_changed_correctly(
+    own_folders: Path, text: str, key: str, value: object
+) -> None:
+    files.settings_path().parent.mkdir()
+    files.settings_path().write_text(text)
+    before = files.load()
+    after = files.change(key, value)
+    assert files.load() == after
+    assert get(after, key) == value
+    for option in options():
+        if option.key != key:
+            assert get(after, option.key) == get(before, option.key)
 
 
 def test_a_wrong_change_is_refused_and_nothing_written(own_folders: Path) -> None:
