@@ -76,7 +76,8 @@ class Dispatcher:
         self._waiting = WaitingJobs()
         self._numbers = Numbering()
         self._secrets: dict[str, dict[str, Any]] = {}
-        self._restored = False
+        self._restored = asyncio.Event()
+        self._stopped = False
         self.running: Job | None = None
         self.last_node: str | None = None  # of the running job; who reconnects hears it
         self._note: asyncio.TimerHandle | None = None  # that a worker began the running job
@@ -99,6 +100,7 @@ class Dispatcher:
         Raises `ValueError` for a number without an order, `OverflowError` and `RecursionError` for a graph
         that no message can carry, `WorkerUnavailableError`, and `StoreError` if it cannot be kept.
         """
+        await self._restored.wait()  # a moment after the start; numbers go on where the last run ended
         number = self._numbers.assign(asked.number, asked.front)
         msgspec.msgpack.encode(asked.extra_data)  # what no message can carry is refused now, not when it runs
         checked = await self._worker.validate(asked.prompt_id, asked.prompt, asked.targets, patience=patience)
@@ -153,11 +155,13 @@ class Dispatcher:
             self._audience.preview(job.client_id, message)
         elif isinstance(message, messages.Text):
             self._audience.text(job.client_id, message)
+        elif message.status == "error" and all(name != "execution_error" for name, _ in message.messages):
+            self.on_death("The worker failed outside of any node; the engine's log says where.")
         else:
             self._finish(Finished(job, message.status, message.outputs, message.meta, message.messages))
 
     def on_death(self, reason: str) -> None:
-        """The worker is gone: what ran has failed, what waits is for the next one."""
+        """The worker is gone, or cannot tell the end: what ran has failed, what waits is for the next one."""
         if (job := self.running) is None:
             return
         error = _death_message(job, reason, self.last_node, self._story.executed)
@@ -182,20 +186,20 @@ class Dispatcher:
             self._store.finish(Finished(job, "error", {}, {}, events))
         if len(self._waiting):
             log.info("%d prompts are still queued from the last run", len(self._waiting))
-        self._restored = True
+        self._restored.set()
         self._tell_status()
         self._start_next()
 
     def stop(self) -> None:
         """Before an orderly end: what runs goes back to the queue, and the run does not count against it."""
-        self._restored = False
+        self._stopped = True
         if self._note is not None and not self._forget_note() and self.running is not None:
             self._store.begun(self.running, by=-1)
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────
 
     def _start_next(self) -> None:
-        if not self._restored or self.running is not None or self._worker.ready is None:
+        if self._stopped or not self._restored.is_set() or self.running is not None or self._worker.ready is None:
             return
         job = self._waiting.take()
         if job is None:
@@ -311,7 +315,7 @@ def _death_message(job: Job, reason: str, node: str | None, executed: list[str])
         "node_type": place.get("class_type"),
         "executed": executed,
         "exception_message": f"{first}\n",
-        "exception_type": "WorkerDied",
+        "exception_type": "WorkerFailed",
         "traceback": [f"{line}\n" for line in rest],
         "current_inputs": {},
         "current_outputs": [],

@@ -27,7 +27,7 @@ from engine.server.journal import Entry, Journal
 from engine.server.routes.logs import SIZE
 from engine.server.services import Services
 from engine.worker import messages
-from engine.worker.supervisor import Supervisor, worker_command
+from engine.worker.supervisor import Supervisor, WorkerUnavailableError, worker_command
 
 log = logging.getLogger("engine")
 _worker_log = logging.getLogger("engine.worker")
@@ -117,13 +117,17 @@ async def _until_stopped(shared: Services) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks to outlive the terminal
+            loop.add_signal_handler(number, stop.set)
     try:
         await shared.dispatcher.restore()
     except StoreError as error:
         raise StartError(f"the queue cannot be kept: {error}") from error
     if shared.options.quick_test_for_ci:
-        await shared.worker.wait_ready(600)
+        try:
+            await shared.worker.wait_ready(600)
+        except WorkerUnavailableError as error:
+            raise StartError(str(error)) from error
         return
     await stop.wait()
     log.info("Stopping")

@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.files.pictures import encode_png, read_text
-from tests.engine.server.conftest import Rig
+from tests.engine.server.conftest import Rig, make_rig
 
 
 def picture(alpha: int = 255, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -194,6 +195,25 @@ async def test_users(rig: Rig) -> None:
     ):
         async with rig.client.post("/users", json={"username": name}) as response:
             assert (response.status, await response.json()) == (400, {"error": error})
+
+
+async def test_several_users_have_their_own_settings(tmp_path: Path) -> None:
+    rig = await make_rig(tmp_path, "--multi-user")
+    ids = []
+    for name in ("one", "two"):
+        async with rig.client.post("/users", json={"username": name}) as response:
+            ids.append(await response.json())
+    async with rig.client.post("/settings", json={"a": 1}, headers={"comfy-user": ids[0]}) as response:
+        assert response.status == 200
+    for user, told in ((ids[0], {"a": 1}), (ids[1], {})):
+        async with rig.client.get("/settings", headers={"comfy-user": user}) as response:
+            assert await response.json() == told
+    for user in ("", "stranger", "__system", "../x"):
+        async with rig.client.get("/settings", headers={"comfy-user": user}) as response:
+            assert response.status == 401
+    assert (await rig.get("/users"))["users"] == dict(zip(ids, ("one", "two"), strict=True))
+    await rig.client.close()
+    await rig.shared.store.close()
 
 
 async def test_a_users_files(rig: Rig) -> None:

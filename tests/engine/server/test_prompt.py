@@ -277,3 +277,34 @@ async def test_a_prompt_that_cannot_be_kept_is_not_accepted(rig: Rig) -> None:
 async def test_many_prompts_at_once_all_get_their_own_number(rig: Rig) -> None:
     answers = await asyncio.gather(*(rig.submit() for _ in range(50)))
     assert sorted(answer["number"] for answer in answers) == list(range(50))
+
+
+async def test_a_worker_that_fails_without_a_word_still_gives_an_error(rig: Rig) -> None:
+    prompt_id = (await rig.submit())["prompt_id"]
+    rig.tell(messages.Finished(prompt_id, "error"))
+    entry = (await rig.get(f"/history/{prompt_id}"))[prompt_id]
+    assert entry["status"]["messages"][-1][0] == "execution_error"
+
+
+async def test_words_about_another_prompt_are_ignored(rig: Rig) -> None:
+    prompt_id = (await rig.submit())["prompt_id"]
+    rig.tell(messages.Finished("other", "success"))
+    running = rig.shared.dispatcher.running
+    assert running is not None
+    assert running.prompt_id == prompt_id
+
+
+async def test_a_run_that_is_stopped_in_order_is_no_attempt(tmp_path: Path) -> None:
+    for _ in range(5):
+        rig = await make_rig(tmp_path)
+        if rig.shared.dispatcher.running is None:
+            await rig.submit()
+        rig.shared.dispatcher.stop()
+        await rig.client.close()
+        await rig.shared.store.close()
+    rig = await make_rig(tmp_path)
+    running = rig.shared.dispatcher.running
+    assert running is not None
+    assert running.attempts == 0
+    await rig.client.close()
+    await rig.shared.store.close()
