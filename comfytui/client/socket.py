@@ -68,7 +68,7 @@ async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
             open_timeout=target.timeout,
             ping_interval=20,  # a dead tunnel is noticed within 40 s
             ping_timeout=20,
-            close_timeout=2,
+            close_timeout=0.5,  # a hung server must not hold up leaving
             max_size=MAX_FRAME,
             compression=None,  # previews are compressed already, and local links are fast
         )

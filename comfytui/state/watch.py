@@ -31,6 +31,32 @@ MARGIN = 5  # entries asked for beyond the page: what ended, or was deleted, bet
 CLOCKS_AGREE = 2.0  # seconds; `Date` has whole seconds, and answers take time
 
 
+class Unseen:
+    """Counts the jobs that left the queue without our knowing which: the server tells everybody only its length."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._left = 0
+        self._known: dict[str, None] = {}  # ends that we were told of, since the last look
+
+    def remaining(self, count: int | None) -> None:
+        """The length of the queue was told."""
+        if count is not None:
+            self._left += max(0, (self._last or 0) - count)
+            self._last = count
+
+    def ended(self, prompt_id: str) -> None:
+        """The end of this one was told; several events tell it."""
+        self._known[prompt_id] = None
+
+    def take(self, gone: Iterable[str]) -> int:
+        """How many left unseen since the last call, `gone` being those that the look at the queue missed."""
+        missed = self._left - len({*self._known, *gone})
+        self._left = 0
+        self._known.clear()
+        return max(0, missed)
+
+
 class Watch:
     """The questions that one connection asks by itself."""
 
@@ -57,15 +83,20 @@ class Watch:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving = asyncio.Lock()
         self._resolve_waits = False
+        self._unseen = Unseen()
 
     # What the connection tells us ------------------------------------------------------------------------------------
 
     def heard(self, event: m.Event) -> None:
         """An event came: does it call for a question?"""
         if isinstance(event, m.Status):
+            self._unseen.remaining(event.queue_remaining)
             self.kick()
+        elif isinstance(event, m.ExecutionSuccess | m.ExecutionError | m.ExecutionInterrupted):
+            self._unseen.ended(event.prompt_id)
         elif isinstance(event, m.Executing) and event.node is None and event.prompt_id is not None:
             # the outputs of cached nodes, exact times and the traceback are in the history only
+            self._unseen.ended(event.prompt_id)
             self._unresolved.add(event.prompt_id)
             self._resolve_soon()
 
@@ -168,6 +199,9 @@ class Watch:
             gone = unlisted(self._state(), seen)
             self._unresolved.update(gone)
             self._dispatch(seen)
+            missed = self._unseen.take(gone)
+        if missed and self._state().history_loaded:
+            self._start(self._load_missed(missed))
         if self._taken_back & self._unresolved:
             await self._resolve()  # whoever took them back waits to see them go
         elif self._unresolved:
@@ -245,6 +279,13 @@ class Watch:
             await self._load_without_total(count)
         else:
             await self._load(c.Page.NEWEST, max(0, total - count), count + MARGIN)
+
+    async def _load_missed(self, count: int) -> None:
+        """Jobs of others came and went between two looks at the queue: they are on top of the history."""
+        asked = self._state().version
+        known = self._raw.known(self._state().jobs)
+        entries = await self._http.history(max_items=count + MARGIN, known=known)
+        self._seen(entries, c.Page.NEWEST, asked, complete=self._state().history_complete)
 
     async def _load(self, page: c.Page, start: int, count: int) -> None:
         asked = self._state().version

@@ -1,0 +1,498 @@
+"""One connection against a scripted server: what works, what breaks, and what must be known afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from comfytui.client.errors import ClientError, Denied, Missing, NotComfyUI, Refused, Unreachable
+from comfytui.client.target import Target
+from comfytui.state.connection import Connection, backoff
+from comfytui.state.fleet import Fleet
+from comfytui.state.model import JobState, Phase, ServerState
+from tests.state.conftest import PATIENCE, connected, until
+from tests.support.replay import (
+    HOSTILE,
+    SHARED,
+    Drop,
+    FakeComfy,
+    Hold,
+    Recording,
+    frame,
+    hostile,
+    html,
+    status,
+    txt2img,
+)
+
+
+def ended(prompt_id: str) -> Any:
+    """The job has ended, and the history's word on it has come (it has exact times)."""
+    return lambda state: prompt_id in state.history and prompt_id not in state.running
+
+
+def by_state(state: ServerState) -> dict[str, JobState]:
+    return {item: job.state for item, job in state.jobs.items()}
+
+
+# Everything works ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["new", "old"])
+async def test_a_prompt_from_submission_to_picture(dialect: str) -> None:
+    async with (
+        FakeComfy(dialect=dialect, prefix="/comfy", token="t") as server,
+        connected(server.url, token="t") as connection,
+    ):
+        server.hold("3", 3)
+        answer = await connection.submit(txt2img(), name="portrait", workflow={"nodes": []})
+        await server.held()
+        state = await until(connection, lambda s: s.run is not None and s.run.value == 2)
+        job = state.jobs[answer.prompt_id]
+        assert job.mine
+        assert job.facts.name == "portrait"
+        assert [node.state.value for node in job.nodes] == ["done"] * 4 + ["running", "waiting", "waiting"]
+        assert state.preview is not None
+        assert state.preview.image.startswith(b"\xff\xd8")
+        server.release()
+        state = await until(connection, lambda s: s.jobs[answer.prompt_id].outputs and ended(answer.prompt_id)(s))
+        job = state.jobs[answer.prompt_id]
+        assert job.state is JobState.DONE
+        assert (await connection.fetch(job.outputs[0])).startswith(b"\x89PNG")
+        assert (await connection.fetch(job.outputs[0], preview="webp;80")).startswith(b"RIFF")
+        body = server.asked("POST", "/prompt")[0].body
+        assert body["extra_data"]["extra_pnginfo"] == {"workflow": {"nodes": []}}
+        assert body["extra_data"]["preview_method"] == "auto"
+        assert body["client_id"] == connection.client_id
+
+
+async def test_a_refused_prompt_changes_nothing() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        with pytest.raises(Refused) as caught:
+            await connection.submit(txt2img(steps=0))
+        assert "3" in caught.value.node_errors
+        assert dict(connection.state.jobs) == {}
+
+
+async def test_accepted_with_a_dropped_output_is_said() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        problem = {
+            "errors": [{"message": "Required input is missing", "details": "images"}],
+            "dependent_outputs": ["77"],
+        }
+        server.answer(
+            "POST", "/prompt", web.json_response({"prompt_id": "p", "number": 1, "node_errors": {"77": problem}})
+        )
+        answer = await connection.submit(txt2img())
+        assert list(answer.node_errors) == ["77"]
+        assert "77" in (connection.state.last_error or "")
+
+
+async def test_cancel_move_front_and_clear() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.hold("3", 1)
+        first = (await connection.submit(txt2img())).prompt_id
+        await server.held()
+        a, b, x = [(await connection.submit(txt2img(seed=seed))).prompt_id for seed in (2, 3, 4)]
+        await until(connection, lambda s: s.running == (first,) and s.waiting == (a, b, x))
+        await connection.move(x, 0)
+        assert connection.state.waiting == (x, a, b)
+        await connection.move(a, 2)
+        assert connection.state.waiting == (x, b, a)
+        assert [item.prompt_id for item in sorted(server.pending, key=lambda i: i.number)] == [x, b, a]
+        assert {item.extra_data["client_id"] for item in server.pending} == {connection.client_id}
+        await connection.cancel([b, first])  # what runs is left alone
+        assert connection.state.waiting == (x, a)
+        assert connection.state.running == (first,)
+        assert b not in connection.state.jobs
+        front = (await connection.submit(txt2img(seed=5), front=True)).prompt_id
+        await until(connection, lambda s: s.waiting[:1] == (front,))
+        with pytest.raises(Missing, match="does not wait"):
+            await connection.move(first, 0)
+        await connection.clear_queue()
+        assert connection.state.waiting == ()
+        assert by_state(connection.state) == {first: JobState.RUNNING}
+        server.release()
+        await until(connection, ended(first))
+
+
+async def test_a_move_that_fails_half_way_loses_no_graph() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.hold("3", 1)
+        await connection.submit(txt2img())
+        await server.held()
+        a, b = [(await connection.submit(txt2img(seed=seed))).prompt_id for seed in (2, 3)]
+        await until(connection, lambda s: s.waiting == (a, b))
+        server.answer("POST", "/prompt", status(500))
+        with pytest.raises(ClientError, match="listed as lost"):
+            await connection.move(b, 0)
+        assert connection.state.jobs[b].state is JobState.LOST
+        graph = connection.raw_graph(b)
+        assert graph is not None
+        assert graph["3"]["inputs"]["seed"] == 3
+        server.release()
+
+
+async def test_interrupt_only_what_is_meant() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.hold("3", 2)
+        answer = await connection.submit(txt2img())
+        await server.held()
+        await connection.interrupt("somebody-else")
+        await connection.interrupt(answer.prompt_id)
+        state = await until(connection, ended(answer.prompt_id))
+        assert state.jobs[answer.prompt_id].state is JobState.INTERRUPTED
+        assert state.jobs[answer.prompt_id].failure is None
+
+
+async def test_a_failing_node() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.fail_node("8", "torch.OutOfMemoryError", HOSTILE)
+        answer = await connection.submit(txt2img())
+        state = await until(connection, ended(answer.prompt_id))
+        failure = state.jobs[answer.prompt_id].failure
+        assert failure is not None
+        assert (failure.node_id, failure.exception_type) == ("8", "torch.OutOfMemoryError")
+        assert "\x1b" not in failure.message
+
+
+async def test_other_people_s_jobs_are_followed_by_asking() -> None:
+    async with FakeComfy() as server, connected(server.url) as mine, connected(server.url) as theirs:
+        server.hold("3", 1)
+        answer = await theirs.submit(txt2img())
+        state = await until(mine, lambda s: s.running)
+        assert state.run is not None
+        assert not state.run.told
+        assert not state.jobs[answer.prompt_id].mine
+        assert state.jobs[answer.prompt_id].facts.seed == 1
+        server.release()
+        state = await until(mine, ended(answer.prompt_id))
+        assert state.jobs[answer.prompt_id].outputs[0].filename == "img_00001_.png"
+
+
+async def test_other_people_s_jobs_that_came_and_went_between_two_looks() -> None:
+    async with FakeComfy() as server, connected(server.url) as mine, connected(server.url) as theirs:
+        await mine.load_history()
+        server.answer("GET", "/queue", web.json_response({"queue_running": [], "queue_pending": []}))
+        first, second = [(await theirs.submit(txt2img(seed=seed))).prompt_id for seed in (1, 2)]
+        await until(mine, lambda s: len(s.history) == 2)
+        assert mine.state.history == (second, first)
+        assert not mine.state.jobs[first].mine
+
+
+async def test_an_answer_that_is_slower_than_the_run() -> None:
+    """The events of a fast run come before the answer to its submission; the history entry a moment after its end."""
+    async with FakeComfy() as server, connected(server.url) as connection:
+        finished = asyncio.Event()
+        connection.subscribe(lambda s: finished.set() if s.history else None)
+
+        async def late(request: web.Request) -> web.StreamResponse:
+            response = await server._post_prompt(request)
+            await asyncio.wait_for(finished.wait(), PATIENCE)
+            return response
+
+        server.answer("POST", "/prompt", late)
+        answer = await connection.submit(txt2img(), name="quick")
+        job = connection.state.jobs[answer.prompt_id]
+        assert (job.state, job.mine, job.facts.name) == (JobState.DONE, True, "quick")
+        assert connection.state.history == (answer.prompt_id,)
+        assert connection.state.waiting == ()
+
+
+# History -------------------------------------------------------------------------------------------------------------
+
+
+def fill(server: FakeComfy, count: int) -> list[str]:
+    names = [f"job-{number:03}" for number in range(count)]
+    for number, name in enumerate(names):
+        server.history[name] = {
+            "prompt": [number, name, txt2img(seed=number), {"client_id": "x"}, ["9"]],
+            "outputs": {},
+            "status": {"status_str": "success", "completed": True, "messages": []},
+        }
+    return names
+
+
+@pytest.mark.parametrize("dialect", ["new", "old"])
+async def test_the_history_page_by_page(dialect: str) -> None:
+    async with FakeComfy(dialect=dialect) as server:
+        names = fill(server, 25)
+        async with connected(server.url) as connection:
+            assert not connection.state.history_loaded
+            await connection.load_history(10)
+            assert connection.state.history == tuple(reversed(names[15:]))
+            assert not connection.state.history_complete
+            await connection.load_history(10)
+            assert connection.state.history == tuple(reversed(names[5:]))
+            await connection.load_history(10)
+            await connection.load_history(10)
+            assert connection.state.history == tuple(reversed(names))
+            assert connection.state.history_complete
+            assert connection.state.jobs["job-003"].facts.seed == 3
+            await connection.delete_history(["job-003"])
+            assert "job-003" not in connection.state.jobs
+            assert "job-003" not in server.history
+
+
+async def test_a_job_that_the_history_does_not_have() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        with pytest.raises(Missing):
+            await connection.load_job("nope")
+        fill(server, 2)
+        await connection.load_job("job-001")
+        assert connection.state.history == ("job-001",)
+
+
+# The rest of the API -------------------------------------------------------------------------------------------------
+
+
+async def test_catalogue_models_uploads_settings_logs_stats() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        first, second = await asyncio.gather(connection.load_object_info(), connection.load_object_info())
+        assert first is second is connection.state.object_info
+        assert len(server.asked("GET", "/object_info")) == 1
+        await connection.load_object_info(force=True)
+        assert len(server.asked("GET", "/object_info")) == 2
+        assert await connection.models() == ("checkpoints", "loras", "vae")
+        with pytest.raises(Missing, match="model folder"):
+            await connection.models("nope")
+        assert await connection.upload(b"1", "in.png") == "in.png"
+        assert await connection.upload(b"2", "in.png") == "in (1).png"
+        await connection.set_server_setting("a.b", {"x": 1})
+        assert await connection.server_settings() == {"a.b": {"x": 1}}
+        assert (await connection.logs())[0] == "Starting server"
+        await connection.free(free_memory=True)
+        assert server.asked("POST", "/free")[0].body == {"unload_models": True, "free_memory": True}
+        await connection.refresh_stats()
+        stats = connection.state.stats
+        assert stats is not None
+        assert stats.devices[0].vram_total == 24 << 30
+        assert connection.state.link.latency is not None
+
+
+async def test_hostile_text_is_clean_everywhere_and_goes_back_as_it_was() -> None:
+    async with FakeComfy() as server:
+        hostile(server)
+        async with connected(server.url) as connection:
+            await connection.load_history()
+            await connection.load_object_info()
+            shown = repr(connection.state) + repr(dict(connection.state.jobs)) + repr(await connection.logs())
+            for bad in ("\\x1b", "\\x9b", "\\u202e", "\\u2028", "\\x07"):
+                assert bad not in shown
+            job = connection.state.jobs["dddddddd-0000-4000-8000-000000000000"]
+            assert "\x1b" not in job.outputs[0].filename
+            assert (await connection.fetch(job.outputs[0])).startswith(b"\x89PNG")
+            graph = connection.raw_graph(job.id)
+            assert graph is not None
+            assert graph["6"]["inputs"]["text"] == HOSTILE
+            graph["6"]["inputs"]["text"] = "edited"  # a copy: nothing else changes
+            assert connection.raw_graph(job.id) != graph
+            answer = await connection.submit(connection.raw_graph(job.id) or {}, name=HOSTILE)
+            assert server.asked("POST", "/prompt")[0].body["prompt"]["6"]["inputs"]["text"] == HOSTILE
+            assert "\x1b" not in connection.state.jobs[answer.prompt_id].facts.name
+
+
+async def test_a_subscriber_that_fails_does_not_end_the_connection() -> None:
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    def fail(_: ServerState) -> None:
+        raise ZeroDivisionError
+
+    async with FakeComfy() as server, connected(server.url) as connection:
+        unsubscribe = connection.subscribe(fail)
+        await connection.refresh_stats()
+        unsubscribe()
+        count = len(reported)
+        await connection.refresh_stats()
+        assert connection.state.link.phase is Phase.LIVE
+        assert {type(error) for error in reported} == {ZeroDivisionError}
+        assert len(reported) == count
+
+
+# Things break --------------------------------------------------------------------------------------------------------
+
+
+async def test_nobody_is_there_and_then_somebody_is() -> None:
+    async with FakeComfy() as server:
+        url, port = server.url, server.port
+    connection = Connection(Target.parse(url))
+    task = asyncio.create_task(connection.run())
+    state = await until(connection, lambda s: s.link.attempts >= 2)
+    assert state.link.phase is Phase.CONNECTING
+    assert "refuses connections" in (state.link.error or "")
+    assert state.link.retry_at is not None
+    with pytest.raises(Unreachable, match="refuses"):
+        await connection.wait_live(0.0)
+    async with FakeComfy(port=port):
+        await connection.wait_live(PATIENCE)
+        await connection.close()
+        await task
+    assert connection.state.link.phase is Phase.CLOSED
+    with pytest.raises(Unreachable, match="closed"):
+        await connection.wait_live(1.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "response", "error"),
+    [
+        ("/prompt", html(), NotComfyUI),
+        ("/prompt", status(401), Denied),
+        ("/prompt", status(403), Denied),
+        ("/prompt", status(404), Missing),
+        ("/ws", html(), NotComfyUI),
+        ("/queue", html(), NotComfyUI),
+    ],
+)
+async def test_what_is_no_comfyui_is_refused_until_told_to_try_again(
+    path: str, response: web.Response, error: type[ClientError]
+) -> None:
+    async with FakeComfy() as server:
+        server.answer("GET", path, response)
+        connection = Connection(Target.parse(server.url))
+        task = asyncio.create_task(connection.run())
+        with pytest.raises(error):
+            await connection.wait_live(PATIENCE)
+        assert connection.state.link.phase is Phase.REFUSED
+        assert connection.state.link.error
+        server.answer("GET", path, None)
+        connection.retry_now()
+        await until(connection, lambda s: s.link.phase is Phase.LIVE)
+        await connection.close()
+        await task
+
+
+async def test_a_socket_that_drops_in_the_middle_of_a_run() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.hold("3", 2)
+        answer = await connection.submit(txt2img())
+        await server.held()
+        await until(connection, lambda s: s.run is not None and s.run.node_id == "3")
+        await server.drop_sockets()
+        await until(connection, lambda s: any(item.kind == "gap" for item in s.timeline))
+        state = await until(connection, lambda s: s.link.phase is Phase.LIVE)
+        assert state.jobs[answer.prompt_id].state is JobState.RUNNING
+        server.release()
+        state = await until(connection, ended(answer.prompt_id))
+        assert state.jobs[answer.prompt_id].state is JobState.DONE
+        assert state.jobs[answer.prompt_id].outputs
+
+
+async def test_a_run_that_ends_during_the_gap() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        # while we are away, the run ends: nothing of it is ever told
+        server.script(frame("execution_start", prompt_id="$id"), Hold(), Drop())
+        answer = await connection.submit(txt2img())
+        await server.held()
+        await until(connection, lambda s: s.running)
+        server.release()
+        state = await until(connection, ended(answer.prompt_id))
+        assert state.jobs[answer.prompt_id].state is JobState.DONE
+
+
+async def test_a_restart_forgets_and_we_do_not_call_it_done() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        done = await connection.submit(txt2img())
+        await until(connection, ended(done.prompt_id))
+        server.hold("3", 2)
+        running, waiting = [(await connection.submit(txt2img(seed=seed))).prompt_id for seed in (7, 8)]
+        await server.held()
+        await until(connection, lambda s: s.running == (running,) and s.waiting == (waiting,))
+        await server.restart()
+        state = await until(connection, lambda s: not {running, waiting} - set(s.history))
+        assert by_state(state) == {done.prompt_id: JobState.DONE, running: JobState.LOST, waiting: JobState.LOST}
+        graph = connection.raw_graph(waiting)
+        assert graph is not None
+        again = await connection.submit(graph)
+        await until(connection, ended(again.prompt_id))
+
+
+async def test_garbage_and_unknown_frames_in_a_run() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.script(
+            "{not json", b"", b"\0\0\0\4\xff\xff\xff\xff", "[]", frame("crystools.monitor", cpu=1), b"\0\0\0\x09rest",
+            frame("progress_state", prompt_id="$id", nodes=[1, 2]), frame("executing", node={"a": 1}, prompt_id="$id"),
+            frame("progress", value="many", max=None, node=3, prompt_id="$id"),
+            frame("execution_success", prompt_id="$id"),
+        )  # fmt: skip
+        answer = await connection.submit(txt2img())
+        state = await until(connection, ended(answer.prompt_id))
+        assert state.jobs[answer.prompt_id].state is JobState.DONE
+        assert state.link.phase is Phase.LIVE
+        assert any(item.kind == "garbage" for item in state.timeline)
+
+
+async def test_a_queue_that_fails_for_a_while_is_said_and_survived() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.answer("GET", "/queue", html(500))
+        answer = await connection.submit(txt2img())
+        state = await until(connection, lambda s: s.last_error is not None)
+        assert "/queue" in (state.last_error or "")
+        server.answer("GET", "/queue", None)
+        await until(connection, ended(answer.prompt_id))
+        assert connection.state.link.phase is Phase.LIVE
+
+
+async def test_a_burst_is_absorbed() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        fill(server, 300)
+        await connection.load_history(300)
+        steps = [frame("progress", value=step, max=4000, node="3", prompt_id="$id") for step in range(1, 4001)]
+        server.script(frame("execution_start", prompt_id="$id"), *steps, frame("execution_success", prompt_id="$id"))
+        answer = await connection.submit(txt2img())
+        state = await until(connection, ended(answer.prompt_id))
+        sampler = next(node for node in state.jobs[answer.prompt_id].nodes if node.id == "3")
+        assert sampler.value == 4000
+
+
+async def test_closing_at_any_moment() -> None:
+    async with FakeComfy() as server:
+        never_run = Connection(Target.parse(server.url))
+        await never_run.close()
+        await never_run.run()
+        assert never_run.state.link.phase is Phase.CLOSED
+        connection = Connection(Target.parse(server.url))
+        task = asyncio.create_task(connection.run())
+        await connection.wait_live(PATIENCE)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert connection.state.link.phase is Phase.CLOSED
+        with pytest.raises(Unreachable, match="closed"):
+            await connection.refresh_stats()
+
+
+def test_waiting_grows_and_has_a_bound() -> None:
+    assert all(0.25 <= backoff(0) <= 0.5 for _ in range(20))
+    assert all(15 <= backoff(50) <= 30 for _ in range(20))
+
+
+async def test_many_servers() -> None:
+    async with FakeComfy() as one, FakeComfy() as two, Fleet() as fleet:
+        a, b = fleet.add("a", Target.parse(one.url)), fleet.add("b", Target.parse(two.url))
+        await asyncio.gather(a.wait_live(PATIENCE), b.wait_live(PATIENCE))
+        with pytest.raises(ValueError, match="already"):
+            fleet.add("a", Target.parse(one.url))
+        await fleet.remove("a")
+        assert a.state.link.phase is Phase.CLOSED
+        assert list(fleet.states()) == ["b"]
+        assert b.state.link.phase is Phase.LIVE
+    assert b.state.link.phase is Phase.CLOSED
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings of a real server are not here")
+@pytest.mark.parametrize("name", ["txt2img-previews", "txt2img-cached", "interrupted", "execution-error"])
+async def test_recordings_through_a_connection(name: str) -> None:
+    recording = Recording.load(name)
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.object_info = {node["class_type"]: {"output_node": True} for node in recording.graph.values()}
+        server.script(*recording.steps())
+        answer = await connection.submit(recording.graph)
+        state = await until(connection, ended(answer.prompt_id))
+        wanted = {"interrupted": JobState.INTERRUPTED, "execution-error": JobState.FAILED}
+        assert state.jobs[answer.prompt_id].state is wanted.get(name, JobState.DONE)
+        if name == "txt2img-previews":
+            assert state.preview is not None
+            assert state.preview.prompt_id == answer.prompt_id
