@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
     from comfytui.tui.picture_store import PictureStore
-    from comfytui.workflow.document import Document
 
 
 def _actions() -> type[Provider]:
@@ -252,12 +251,6 @@ class Dashboard(App[int]):
     def new_run(self) -> None:
         """Choose a workflow to run."""
         self.run_worker(self.action_show("workflows"), name="show workflows")
-
-    async def edit(self, document: Document) -> None:
-        """Open a workflow in the editor."""
-        from comfytui.tui.screens.editor import open_editor
-
-        open_editor(self, document)
 
     def _connect(self) -> None:
         self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)

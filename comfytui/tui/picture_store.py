@@ -28,6 +28,11 @@ class PictureStore:
         self._tasks: set[asyncio.Task[None]] = set()
         self._gate = asyncio.Semaphore(AT_ONCE)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no picture is on its way."""
+        return not self._tasks
+
     def get(self, output: Output) -> bytes | str | None:
         """The bytes; or a sentence why there are none; or None while they are not here."""
         found = self._kept.get(output)

@@ -37,6 +37,11 @@ class Session:
         """The newest state, None without a server."""
         return None if self.connection is None else self.connection.state
 
+    @property
+    def quiet(self) -> bool:
+        """Whether everything that is new has been told."""
+        return self._flush is None
+
     def attach(self, connection: Connection) -> None:
         """Use a connection, and keep it running until `detach`."""
         self.connection = connection

@@ -39,7 +39,9 @@ def clock() -> float:
     return NOW
 
 
-def graph(seed: int = 8412, prompt: str = "a lighthouse keeper, oil on canvas, (rim light:1.2), storm") -> dict[str, Any]:
+def graph(
+    seed: int = 8412, prompt: str = "a lighthouse keeper, oil on canvas, (rim light:1.2), storm"
+) -> dict[str, Any]:
     return {
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sdxl_base_1.0.safetensors"}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": prompt, "clip": ["4", 1]}},
@@ -91,7 +93,7 @@ def picture(colour: str = "#c04030", edge: int = 64) -> bytes:
 def finished(number: int, state: JobState = JobState.DONE) -> Job:
     key = f"{number:08x}-0000-4000-8000-000000000000"
     start = NOW - 300 * number
-    failure = Failure("CUDA out of memory", "torch.OutOfMemoryError", "3", "KSampler", ("File \"nodes.py\", line 12",))
+    failure = Failure("CUDA out of memory", "torch.OutOfMemoryError", "3", "KSampler", ('File "nodes.py", line 12',))
     return Job(
         key, state, float(number), mine=number % 3 > 0, graph=graph(8400 + number), facts=facts(8400 + number),
         nodes=nodes(False), created=start - 2, started=start, ended=start + 21,

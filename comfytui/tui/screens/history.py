@@ -62,7 +62,9 @@ class HistoryView(JobView):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="history-list"):
-            yield Input(placeholder="prompt, workflow, model, seed …", id="history-filter", select_on_focus=False)
+            wanted = Input(placeholder="prompt, workflow, model, seed …", id="history-filter", select_on_focus=False)
+            wanted.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+            yield wanted
             yield Gallery(self._wanted, id="history-gallery", classes="pane", empty="loading …")
             yield JobTable(HISTORY, id="history-table", classes="pane")
         with Vertical(id="history-side"):

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from msgspec.structs import replace
+
 from comfytui.client import downloads
 from comfytui.client.errors import Missing
 from comfytui.tui.screens.view import ScreenView
@@ -79,13 +81,11 @@ class JobView(ScreenView):
             self._ask("edit", self._edit(job))
 
     async def _edit(self, job: Job) -> None:
-        from comfytui.workflow.document import Document
+        from comfytui.tui.screens.editor import job_document, open_editor
 
-        graph = dict(await self._graph(job))
-        name = job.facts.name or "job"
+        document = job_document(job, await self._graph(job))
         workflow = _ui_form(job)
-        document = Document(name, graph, dict(workflow) if workflow else None, source="history")
-        await self.dashboard.edit(document)
+        open_editor(self.dashboard, replace(document, workflow=dict(workflow)) if workflow else document)
 
     def action_interrupt(self) -> None:
         state = self.session.state

@@ -24,7 +24,9 @@ class TextInputDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_subtitle = "enter · esc"
             yield Static(self._question, markup=False)
-            yield Input(self._value, select_on_focus=False)
+            answer = Input(self._value, select_on_focus=False)
+            answer.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+            yield answer
             if self._hint:
                 yield Static(self._hint, markup=False, classes="dim")
 
