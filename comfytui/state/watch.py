@@ -7,9 +7,9 @@ So the queue is asked for whenever it changed, and each job that leaves it unsee
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 from comfytui.client import messages as m
 from comfytui.client.errors import ClientError, Missing, TooLarge
@@ -150,7 +150,7 @@ class Watch:
         stats_due = loop.time()
         while True:
             if loop.time() >= stats_due:
-                await self._quietly(self.refresh_stats())
+                await self._quietly(self.refresh_stats)
                 stats_due = loop.time() + (STATS_BUSY if self._busy() else STATS_IDLE)
             try:
                 async with asyncio.timeout(min(BUSY if self._busy() else IDLE, max(0.0, stats_due - loop.time()))):
@@ -160,22 +160,22 @@ class Watch:
                     continue
             self._changed.clear()
             began = loop.time()
-            await self._quietly(self.refresh_queue())
+            await self._quietly(self.refresh_queue)
             await asyncio.sleep(max(SPACING, SHARE * (loop.time() - began)))
 
     def _busy(self) -> bool:
         state = self._state()
         return bool(state.running or state.waiting or state.queue_remaining)
 
-    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
         """A question of our own that fails is worth a line, not the connection: that is for the socket to say."""
         try:
-            await work
+            await work()
         except ClientError as error:
             if self._state().last_error != str(error):
                 self._dispatch(c.ActionFailed(str(error)))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.create_task(self._quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -201,7 +201,7 @@ class Watch:
             self._dispatch(seen)
             missed = self._unseen.take(gone)
         if missed and self._state().history_loaded:
-            self._start(self._load_missed(missed))
+            self._start(partial(self._load_missed, missed))
         if self._taken_back & self._unresolved:
             await self._resolve()  # whoever took them back waits to see them go
         elif self._unresolved:
@@ -211,7 +211,7 @@ class Watch:
         """One that waits for its turn is enough: it will see all that is open by then."""
         if not self._resolve_waits:
             self._resolve_waits = True
-            self._start(self._resolve())
+            self._start(self._resolve)
 
     async def _resolve(self) -> None:
         """Look up in the history what left the queue. Raises ClientError; what is open then is tried again later."""
