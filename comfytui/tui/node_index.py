@@ -188,7 +188,7 @@ def _spread(word: str, text: str) -> int:
             return 0
         at = text.find(letter, at + 1)
     # Letters strewn over a long name are a coincidence.
-    return at - start + 1 if 0 <= at - start < 3 * len(word) else 0
+    return at - start + 1 if 0 <= at - start < 2 * len(word) else 0
 
 
 def _node(name: str, info: Mapping[str, Any], object_info: ObjectInfo) -> Node:

@@ -132,6 +132,7 @@ class Editor(Container):
         if info is None or info is self._info:
             return
         self._info = info
+        self._typed = {}  # the form is made anew, from what was accepted
         focused = self._focused_place()
         await self._build()
         self._show_all()

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from comfytui.state.connection import Connection
     from comfytui.state.model import ServerState
 
 TREE = 26  # cells
+WORDS = 56  # cells from which badges are whole words
 PANES = ("tree", "list", "card")
 
 
@@ -42,6 +44,7 @@ class NodesView(ScreenView):
     NodesView #nodes-query { display: none; }
     NodesView.-searching #nodes-query { display: block; }
     NodesView #nodes-tip { height: auto; max-height: 5; color: $role-dim; }
+    NodesView.-empty #nodes-tree, NodesView.-empty #nodes-right { display: none; }
     NodesView.-narrow .pane { display: none; width: 1fr; }
     NodesView.-narrow.-show-tree #nodes-tree { display: block; }
     NodesView.-narrow.-show-list #nodes-middle { display: block; }
@@ -58,32 +61,24 @@ class NodesView(ScreenView):
         self._category = ""
         self._query = ""
         self._pane = "list"
+        self._loading = False  # the catalogue is being asked for
+        self._tree = LineList(id="nodes-tree", classes="pane")
+        self._list = LineList(id="nodes-list")
+        self._card_list = LineList(id="nodes-card")
 
     def compose(self) -> ComposeResult:
-        yield LineList(id="nodes-tree", classes="pane")
+        yield self._tree
         with Vertical(id="nodes-middle", classes="pane"):
             yield Input(id="nodes-query", placeholder="name, title, category … or takes:LATENT, makes:IMAGE")
-            yield LineList(id="nodes-list")
+            yield self._list
         with Vertical(id="nodes-right", classes="pane"):
-            yield LineList(id="nodes-card")
+            yield self._card_list
             yield Static(id="nodes-tip", markup=False)
 
     def on_mount(self) -> None:
         self._tree.border_title = Content("Categories")
         self.query_one(Input).cursor_blink = False  # nothing is written to the terminal while nobody does anything
         self._lay_out()
-
-    @property
-    def _tree(self) -> LineList:
-        return self.query_one("#nodes-tree", LineList)
-
-    @property
-    def _list(self) -> LineList:
-        return self.query_one("#nodes-list", LineList)
-
-    @property
-    def _card_list(self) -> LineList:
-        return self.query_one("#nodes-card", LineList)
 
     @property
     def node(self) -> Node | None:
@@ -120,12 +115,20 @@ class NodesView(ScreenView):
         state, connection = self.session.state, self.session.connection
         if connection is None or state is None or not self.situation().live:
             return
-        if force or state.object_info is None:
-            self.dashboard.ask("load nodes", connection.load_object_info(force), group="load nodes")
+        if force or (state.object_info is None and not self._loading):
+            self._loading = True
+            self.dashboard.ask("load nodes", self._load_from(connection, force), group="load nodes")
+
+    async def _load_from(self, connection: Connection, force: bool) -> None:
+        try:
+            await connection.load_object_info(force)
+        finally:
+            self._loading = False
 
     async def _build(self, info: Mapping[str, Any]) -> None:
         # 0.4 s for 5,000 nodes: too long for the loop that echoes keys.
         self._index = await asyncio.to_thread(NodeIndex, info)
+        self._lay_out()
         self._show_tree()
         self._search()
 
@@ -167,7 +170,8 @@ class NodesView(ScreenView):
         node, palette = self._found[name], self.dashboard.palette
         right = Text()
         for badge in node.badges:
-            right.append(f"{badge} ", palette.warning if badge == "deprecated" else palette.dim)
+            word = badge if width >= WORDS else badge[:3]
+            right.append(f"{word} ", palette.warning if badge == "deprecated" else palette.dim)
         outputs = ", ".join(dict.fromkeys(each.type for each in node.outputs)) or ("output" if node.is_output else "–")
         right.append(cut(outputs, 22).ljust(min(22, width // 3)), palette.graph)
         line = Text(" " + cut(one_line(node.title), max(8, width - right.cell_len - 2)), palette.text)
@@ -313,6 +317,7 @@ class NodesView(ScreenView):
     def _lay_out(self) -> None:
         narrow = self.app.size.width < 120
         self.set_class(narrow, "-narrow")
+        self.set_class(not self._index.nodes, "-empty")
         self._tree.styles.width = "1fr" if narrow else TREE
         for pane in PANES:
             self.set_class(pane == self._pane, f"-show-{pane}")

@@ -53,10 +53,11 @@ class SettingsView(ScreenView):
         self._options: dict[str, Option] = {option.key: option for option in schema.options()}
         self._theirs: Mapping[str, Any] | None = None  # the server's own settings
         self._asked_for: str = ""  # the server that was asked for them
+        self._list = LineList(id="settings-list")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="settings-middle", classes="pane"):
-            yield LineList(id="settings-list")
+            yield self._list
             yield Static(id="settings-tip", markup=False)
         with VerticalScroll(id="settings-server", classes="pane"):
             yield Static(id="settings-facts", markup=False)
@@ -64,10 +65,6 @@ class SettingsView(ScreenView):
     def on_mount(self) -> None:
         self.query_one("#settings-middle").border_title = Content("Settings")
         self._show_settings()
-
-    @property
-    def _list(self) -> LineList:
-        return self.query_one("#settings-list", LineList)
 
     @property
     def option(self) -> Option | None:
@@ -82,7 +79,7 @@ class SettingsView(ScreenView):
         self._show_settings()
 
     def on_session(self) -> None:
-        if self.session.state is None:
+        if self.session.state is None and self.shown:
             self._show_server(None)
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:

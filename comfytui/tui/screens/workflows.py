@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from comfytui.state.connection import Connection
     from comfytui.state.model import ServerState
     from comfytui.workflow.document import Document
 
@@ -78,15 +79,18 @@ class WorkflowsView(ScreenView):
         self._entries: dict[str, Entry] = {}
         self._query = ""
         self._back_to = ""  # the screen from which the editor was opened, "" for this list
+        self._loading = False  # the catalogue is being asked for
+        self._list = WorkflowList(id="workflows-list", empty="Looking for workflow files …")
+        self._editor = Editor()
         self._kept: dict[object, Draft] = {}  # drafts with changes that were left, by path or name
 
     def compose(self) -> ComposeResult:
         with Vertical(id="workflows-middle", classes="pane"):
             yield Input(id="workflows-query", placeholder="name, prompt, model …")
-            yield WorkflowList(id="workflows-list", empty="Looking for workflow files …")
+            yield self._list
         with VerticalScroll(id="workflows-preview", classes="pane"):
             yield Static(id="workflows-about", markup=False)
-        yield Editor()
+        yield self._editor
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
@@ -96,14 +100,6 @@ class WorkflowsView(ScreenView):
         self.action_reload()
         if self.dashboard.workflow is not None:
             self.run_worker(self._open_path(self.dashboard.workflow), name="open workflow")
-
-    @property
-    def _list(self) -> LineList:
-        return self.query_one("#workflows-list", LineList)
-
-    @property
-    def _editor(self) -> Editor:
-        return self.query_one(Editor)
 
     @property
     def editing(self) -> bool:
@@ -141,8 +137,17 @@ class WorkflowsView(ScreenView):
     def _load_nodes(self) -> None:
         """What a server lacks can only be said with its catalogue."""
         state, connection = self.session.state, self.session.connection
-        if connection is not None and state is not None and state.object_info is None and self.situation().live:
-            self.dashboard.ask("load nodes", connection.load_object_info(), group="load nodes")
+        if connection is None or state is None or state.object_info is not None or self._loading:
+            return
+        if self.situation().live:
+            self._loading = True
+            self.dashboard.ask("load nodes", self._load_from(connection), group="load nodes")
+
+    async def _load_from(self, connection: Connection) -> None:
+        try:
+            await connection.load_object_info()
+        finally:
+            self._loading = False
 
     # The list
 
