@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from comfytui import __version__
 from comfytui.cli import diagnostics
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a third of what --help would take
 
 # name → (module, attribute, what --help says). The modules are imported when their command runs: --help stays fast.
 COMMANDS = {
@@ -25,7 +27,7 @@ COMMANDS = {
 IMAGES = ("auto", "truecolor", "256", "shades", "off")
 
 # What starts the dashboard: (server, local, settings, workflow) → exit code. Handed in, so that cli/ needs no tui/.
-Dashboard = Callable[[str | None, bool, Any, Path | None], int]
+Dashboard = Callable[["str | None", bool, Any, "Path | None"], int]
 
 
 class Commands(click.Group):
@@ -53,10 +55,10 @@ class Commands(click.Group):
 @click.option("--local", is_flag=True, help="Start the engine on this machine, or come back to it.")
 @click.option("--theme", metavar="NAME", help="A theme by name, or the path of one.")
 @click.option("--images", type=click.Choice(IMAGES), help="How pictures are drawn.")
-@click.option("--workflow", type=click.Path(path_type=Path), metavar="FILE", help="Open this workflow.")
+@click.option("--workflow", metavar="FILE", help="Open this workflow.")
 @click.pass_context
 def cli(
-    ctx: click.Context, server: str | None, local: bool, theme: str | None, images: str | None, workflow: Path | None
+    ctx: click.Context, server: str | None, local: bool, theme: str | None, images: str | None, workflow: str | None
 ) -> None:
     """A terminal dashboard for ComfyUI. Without a command, it starts."""
     if ctx.invoked_subcommand is not None:
@@ -65,6 +67,8 @@ def cli(
         return
     if server and local:
         raise click.UsageError("--server and --local exclude each other.")
+    from pathlib import Path
+
     import msgspec
 
     from comfytui.settings import files
@@ -72,7 +76,7 @@ def cli(
     settings = files.load()
     changes = {"theme": theme, "images": images}
     settings = msgspec.structs.replace(settings, **{key: value for key, value in changes.items() if value})
-    code = ctx.obj(server, local, settings, workflow)
+    code = ctx.obj(server, local, settings, Path(workflow) if workflow else None)
     if code:
         ctx.exit(code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Variant(msgspec.Struct, frozen=True):
 def command(file: Path, **options: Any) -> None:
     """Run the workflow in FILE: API-format JSON, or a picture that ComfyUI saved.
 
-    Writes the results and prints their paths, one on a line. NODE is the id, title or class of a node; without it,
+    - reads from stdin. Writes the results and prints their paths, one on a line. NODE is the id, title or class of a node; without it,
     INPUT is what the input means, as in --set positive="a cat" or --set steps=12. With --count, seeds count up from
     the workflow's or the given one; with --seed random each run has its own.
     """
@@ -96,8 +97,12 @@ def command(file: Path, **options: Any) -> None:
         raise click.UsageError("--server and --local exclude each other.")
     if given.local and not given.wait:
         raise click.UsageError("--no-wait needs a server that stays: not --local.")
-    found = document.read(file)
+    found = _stdin() if str(file) == "-" else document.read(file)
     session.run(_run(found, variants(found, given), given))
+
+
+def _stdin() -> document.Document:
+    return document.parse(sys.stdin.buffer.read(document.MAX_BYTES + 1), "stdin")
 
 
 def variants(found: document.Document, options: Options) -> list[Variant]:
@@ -208,12 +213,16 @@ async def _wait(connection: Connection, prompt_id: str, patience: float) -> Job:
     unsubscribe = connection.subscribe(lambda _: changed.set())
     loop = asyncio.get_running_loop()
     away_since: float | None = None
+    seen = False
     try:
         while True:
             state = connection.state
             job = state.jobs.get(prompt_id)
             if job is not None and job.state in ENDS:
                 return job
+            if job is None and seen:  # somebody deleted it, its history entry included
+                raise Failed(Exit.LOST, f"{prompt_id}: {Exit.LOST.meaning}")
+            seen = job is not None
             away_since = None if _there(state) else away_since or loop.time()
             if away_since is not None and loop.time() - away_since >= patience:
                 text = state.link.error or f"{state.link.url} does not answer"

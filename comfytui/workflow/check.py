@@ -86,7 +86,8 @@ def _node(graph: Graph, node_id: str, object_info: ObjectInfo) -> Iterator[Probl
     known = catalog.declared(object_info, class_type(graph, node_id))
     for name, spec in known.items():
         if name not in given:
-            if spec.required:
+            # An input of a growing or changing kind is given in parts, as images.image0.
+            if spec.required and not spec.type.startswith("COMFY_"):
                 yield _problem(graph, node_id, name, "missing_input", f"{name} is required", "Give or link it")
             continue
         value = given[name]

@@ -6,8 +6,8 @@ import errno
 import io
 import json
 import os
-import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -248,13 +248,14 @@ def begun(process: subprocess.Popen[str], word: str) -> str:
     pytest.fail(f"it ended without {word!r}: {seen}")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
-    process: Any, server: FakeComfy, workflow: Path
+    process: Any, server: FakeComfy, workflow: Path, number: signal.Signals
 ) -> None:
     server.call("hold", "3")
     running = process("run", workflow, "--server", server.url)
     begun(running, "running")
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=20)
     assert running.returncode == Exit.CTRL_C
     assert out == ""
@@ -262,6 +263,29 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
     assert server.running.prompt_id in err
     assert f"comfytui history --server {server.url}" in err
     assert "Traceback" not in err
+    server.call("release")
+
+
+def test_a_workflow_from_a_pipe(process: Any, server: FakeComfy, workflow: Path) -> None:
+    with workflow.open() as stdin:
+        running = process("run", "-", "--server", server.url, stdin=stdin)
+        out, _ = running.communicate(timeout=30)
+    assert out == "img_00001_.png\n"
+
+
+def test_a_job_that_somebody_deletes_is_lost(process: Any, server: FakeComfy, workflow: Path) -> None:
+    server.call("hold", "3")
+    first = process("run", workflow, "--server", server.url)
+    begun(first, "running")
+    second = process("run", workflow, "--server", server.url)
+    while not server.pending:
+        time.sleep(0.01)
+    prompt_id = server.pending[0].prompt_id
+    canceller = process("cancel", prompt_id, "--server", server.url)
+    assert canceller.wait(30) == 0
+    _, err = second.communicate(timeout=30)
+    assert second.returncode in (Exit.LOST, Exit.INTERRUPTED)
+    assert prompt_id in err
     server.call("release")
 
 

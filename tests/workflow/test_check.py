@@ -87,6 +87,16 @@ def test_nodes_that_no_output_needs_are_not_judged() -> None:
     assert problems(lambda graph: graph.update(z=node("KSampler"))) == []
 
 
+def test_inputs_that_come_in_parts_are_not_missing() -> None:
+    info = {
+        "input": {"required": {"images": ["COMFY_AUTOGROW_V3", {}], "size": ["COMFY_DYNAMICCOMBO_V3", {}]}},
+        "output": [],
+    }
+    graph = {"1": node("Batch", **{"images.image0": ["2", 0], "size": "big", "size.width": 3}), "2": node("Empty")}
+    known = {"Batch": {**info, "output_node": True}, "Empty": {"input": {}, "output": ["IMAGE"]}}
+    assert check(graph, known) == []
+
+
 @pytest.mark.parametrize("info", [None, 3, {}, {"input": 3}, {"input": {"required": {"a": []}}, "output": 3}])
 def test_a_malformed_catalogue_entry_harms_nobody(info: Any) -> None:
     check(example(), {**OBJECT_INFO, "KSampler": info})
