@@ -23,10 +23,11 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a node gave: a list of values for each output, and what it shows (or None)."""
+    """What a node gave: a list of values for each output, what it shows (or None), and the types of the outputs."""
 
     outputs: tuple[list[Any], ...]
     ui: dict[str, Any] | None = None
+    types: tuple[str, ...] = ()
 
 
 class ResultCache:
@@ -72,6 +73,14 @@ class ResultCache:
         elif self._mode == "ram":
             while len(self._results) > 1 and self._available() < self._spare:
                 self._results.popitem(last=False)
+
+    def drop_types(self, types: frozenset[str]) -> None:
+        """Forget results with an output of one of these types (models, when their memory is wanted).
+
+        What was made with them stays: a prompt that needs no more of them does not load them again.
+        """
+        for key in [key for key, result in self._results.items() if not types.isdisjoint(result.types)]:
+            del self._results[key]
 
     def clear(self) -> None:
         self._results.clear()

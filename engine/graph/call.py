@@ -32,7 +32,7 @@ def call_node(
     for arguments in _calls(definition, lists):
         before_call()
         _collect(definition, settle(definition.function(**arguments, **extra)), outputs, uis)
-    return Result(outputs, _merge(uis) if uis else None)
+    return Result(outputs, _merge(uis) if uis else None, tuple(output.type for output in definition.outputs))
 
 
 def over_lists(function: Callable[..., Any], lists: Lists, extra: Mapping[str, Any]) -> list[Any]:

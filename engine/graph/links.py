@@ -26,18 +26,27 @@ def links_of(node: Mapping[str, Any], definition: NodeDefinition) -> Iterator[tu
 
 
 def reach(prompt: Mapping[str, Any], outputs: Iterable[str], registry: Mapping[str, NodeDefinition]) -> list[str]:
-    """All nodes that `outputs` need, ancestors before what uses them. The graph has no cycle: validation saw to it."""
-    found: dict[str, None] = {}
+    """All nodes that `outputs` need, ancestors before what uses them.
+
+    Raises `ValueError` for a cycle and `KeyError` for an absent node or class; validation lets none of them through.
+    """
+    complete: dict[str, bool] = {}  # False: on the path that is being walked
+    found: list[str] = []
     for output in outputs:
         path: list[tuple[str, bool]] = [(output, False)]
         while path:
-            node_id, complete = path.pop()
-            if node_id in found:
+            node_id, leaving = path.pop()
+            if leaving:
+                complete[node_id] = True
+                found.append(node_id)
                 continue
-            if complete:
-                found[node_id] = None
+            if node_id in complete:
                 continue
+            complete[node_id] = False
             path.append((node_id, True))
             node = prompt[node_id]
-            path.extend((source, False) for _, source, _ in links_of(node, registry[node["class_type"]]))
-    return list(found)
+            for _, source, _ in links_of(node, registry[node["class_type"]]):
+                if complete.get(source) is False:
+                    raise ValueError(f"the graph has a cycle through the nodes {source} and {node_id}")
+                path.append((source, False))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +12,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+log = logging.getLogger(__name__)
+
 PREVIEWS_PER_SECOND = 8.0
 PREVIEW_QUALITY = 95
 
 
 class Sink(Protocol):
-    """Where events go. `data` belongs to the sender and changes later: encode or copy it before returning."""
+    """Where events go. `data` belongs to the sender and changes later: encode or copy it before returning.
+
+    Events may be held back until `flush`, which comes before everything that may last.
+    """
 
     def event(self, kind: str, data: dict[str, Any], *, broadcast: bool = False) -> None: ...
 
     def preview(self, ids: dict[str, Any], image_type: str, image: bytes) -> None: ...
 
     def text(self, node_id: str, text: str) -> None: ...
+
+    def flush(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ class Progress:
         self._states[node_id] = self._state(node_id, 0.0, 1.0, "running")
         self._send_states()
         self._sink.event("executing", {"node": node_id, "display_node": node_id, "prompt_id": self._prompt_id})
+        self._sink.flush()
 
     def node_done(self, node_id: str, ui: dict[str, Any] | None) -> None:
         """The node ran: its pictures are told, then its end."""
@@ -99,12 +108,14 @@ class Progress:
         state["value"], state["max"] = value, maximum
         self._send_states()
         if preview is not None and self._preview_is_due(value >= maximum):
-            self._show(node_id, preview())
+            self._show(node_id, preview)
         data = {"value": value, "max": maximum, "prompt_id": self._prompt_id, "node": node_id}
         self._sink.event("progress", data, broadcast=True)
+        self._sink.flush()
 
     def text(self, node_id: str, text: str) -> None:
         self._sink.text(node_id, text)
+        self._sink.flush()
 
     def _executed(self, node_id: str, ui: dict[str, Any] | None) -> None:
         data = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": self._prompt_id}
@@ -121,16 +132,24 @@ class Progress:
     def _preview_is_due(self, last: bool) -> bool:
         """Few enough for a slow line and a slow encoder; the last one always, it is the one that stays."""
         now = self._clock()
+        if self._last_preview > now:  # they were given up
+            return False
         if not last and now - self._last_preview < 1.0 / PREVIEWS_PER_SECOND:
             return False
         self._last_preview = now
         return True
 
-    def _show(self, node_id: str, image: Image | None) -> None:
-        if image is not None:
-            ids = self._state(node_id, 0, 0, "")
-            names = ("node_id", "display_node_id", "parent_node_id", "real_node_id")
-            self._sink.preview({name: ids[name] for name in names}, "image/jpeg", to_jpeg(image, self._preview_size))
+    def _show(self, node_id: str, preview: Callable[[], Image | None]) -> None:
+        try:
+            image = preview()
+            data = None if image is None else to_jpeg(image, self._preview_size)
+        except Exception as error:
+            log.warning("No previews for the rest of this prompt: %s: %s", type(error).__name__, error)
+            self._last_preview = float("inf")
+            return
+        if data is not None:
+            ids = {"node_id": node_id, "display_node_id": node_id, "parent_node_id": None, "real_node_id": node_id}
+            self._sink.preview(ids, "image/jpeg", data)
 
     def _keep(self, kind: str, data: dict[str, Any], *, broadcast: bool = False) -> None:
         self.history.messages.append((kind, data))

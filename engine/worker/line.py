@@ -13,6 +13,11 @@ from engine.worker.messages import FromWorker, ToWorker, decode_to_worker, encod
 _READ_SIZE = 1 << 18
 
 
+def to_frame(message: FromWorker) -> bytes:
+    """Raises `OverflowError`, `TypeError` or `UnicodeError` for a value that no message can hold."""
+    return frame(encode(message))
+
+
 class Line:
     """Messages on a stream socket. `send` is for any thread, `receive` for one."""
 
@@ -22,13 +27,15 @@ class Line:
         self._reader = FrameReader()
         self._frames: deque[bytes] = deque()
 
-    def send(self, *messages: FromWorker) -> None:
-        """Send messages in one piece and in order.
+    def send(self, message: FromWorker) -> None:
+        """Send one message; see `send_frames`. Raises as `to_frame` does, before anything is sent."""
+        self.send_frames(to_frame(message))
+
+    def send_frames(self, data: bytes) -> None:
+        """Send whole frames, in one piece and in order.
 
         Ends the process if the front is gone: nobody would read the rest, and a device would stay occupied.
-        Raises `OverflowError` or `TypeError`, before anything is sent, for a value that msgpack cannot hold.
         """
-        data = b"".join([frame(encode(message)) for message in messages])
         try:
             with self._write:
                 self._connection.sendall(data)

@@ -6,20 +6,26 @@ import logging
 import os
 import queue
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import torch
 
 from engine.files.folders import Folders
-from engine.graph.execute import Executor
+from engine.graph.execute import Executor, qualified
 from engine.graph.validate import Validator
 from engine.nodes.registry import Registry
 from engine.worker import messages as m
-from engine.worker.line import Line
+from engine.worker.line import Line, to_frame
 
 log = logging.getLogger(__name__)
 
+MODEL_TYPES = frozenset(
+    {"MODEL", "CLIP", "VAE", "CONTROL_NET", "CLIP_VISION", "STYLE_MODEL", "GLIGEN", "UPSCALE_MODEL"}
+)
 _GRACE = 1.0  # seconds that a running node gets to notice a shutdown
 
 
@@ -60,7 +66,14 @@ class Loop:
     # ── the listening thread ────────────────────────────────────────────────────────────────────
 
     def _listen(self) -> None:
-        while (message := self._line.receive()) is not None:
+        while True:
+            try:
+                message = self._line.receive()
+            except msgspec.DecodeError as error:
+                log.error("A message from the front cannot be read: %s", error)  # noqa: TRY400 - the text says it all
+                continue
+            if message is None:
+                os._exit(0)  # the front has gone
             if isinstance(message, m.Shutdown):
                 for flag in list(self._interrupts.values()):
                     flag.set()
@@ -73,7 +86,6 @@ class Loop:
             except Exception:
                 # One message that cannot be handled must not make the worker deaf.
                 log.exception("Cannot handle %s", type(message).__name__)
-        os._exit(0)
 
     def _handle(self, message: m.ToWorker) -> None:
         match message:
@@ -113,7 +125,6 @@ class Loop:
     def _execute(self, message: m.Execute) -> None:
         prompt_id = message.prompt_id
         sink = _PromptSink(self._line, prompt_id)
-        finished = m.Finished(prompt_id, "error")
         try:
             status, history = self._executor.run(
                 prompt_id,
@@ -124,30 +135,65 @@ class Loop:
                 interrupt=self._interrupts[prompt_id],
             )
             finished = m.Finished(prompt_id, status, history.outputs, history.meta, history.messages)
-        except Exception:  # a fault of the engine and not of a node: this prompt is lost, the next is not
+        except Exception as error:  # a fault of the engine and not of a node: this prompt is lost, the next is not
             log.exception("Prompt %s could not be run", prompt_id)
+            failure = _failure(prompt_id, error)
+            sink.event("execution_error", failure)
+            finished = m.Finished(prompt_id, "error", messages=[("execution_error", failure)])
         finally:
             self._interrupts.pop(prompt_id, None)
-        self._line.send(finished)
+        sink.finish(finished)
 
     def _free(self, message: m.Free) -> None:
         if message.free_memory:
             self._executor.cache.clear()
+        self._executor.cache.drop_types(MODEL_TYPES)  # results hold the models that their loaders gave
         self._unload_models()
 
 
+def _failure(prompt_id: str, error: Exception) -> dict[str, Any]:
+    """The `execution_error` of a prompt that failed outside of any node."""
+    return {
+        "prompt_id": prompt_id,
+        "node_id": "",
+        "node_type": "",
+        "executed": [],
+        "exception_message": f"The engine could not run this prompt: {error}\n",
+        "exception_type": qualified(error),
+        "traceback": traceback.format_tb(error.__traceback__),
+        "current_inputs": {},
+        "current_outputs": [],
+        "timestamp": int(time.time() * 1000),
+    }
+
+
 class _PromptSink:
-    """The events of one prompt as messages."""
+    """The events of one prompt as messages, sent when something begins that may last.
+
+    A short prompt has a dozen events, and each write costs two system calls and wakes the front: together they are
+    cheaper than one node.
+    """
 
     def __init__(self, line: Line, prompt_id: str) -> None:
         self._line = line
         self._prompt_id = prompt_id
+        self._frames: list[bytes] = []
 
     def event(self, kind: str, data: dict[str, Any], *, broadcast: bool = False) -> None:
-        self._line.send(m.Event(self._prompt_id, kind, data, broadcast))
+        self._frames.append(to_frame(m.Event(self._prompt_id, kind, data, broadcast)))
 
     def preview(self, ids: dict[str, Any], image_type: str, image: bytes) -> None:
-        self._line.send(m.Preview(prompt_id=self._prompt_id, image_type=image_type, image=image, **ids))
+        message = m.Preview(prompt_id=self._prompt_id, image_type=image_type, image=image, **ids)
+        self._frames.append(to_frame(message))
 
     def text(self, node_id: str, text: str) -> None:
-        self._line.send(m.Text(self._prompt_id, node_id, text))
+        self._frames.append(to_frame(m.Text(self._prompt_id, node_id, text)))
+
+    def flush(self) -> None:
+        frames, self._frames = self._frames, []
+        self._line.send_frames(b"".join(frames))
+
+    def finish(self, finished: m.Finished) -> None:
+        """The last message, together with the events before it."""
+        self._frames.append(to_frame(finished))
+        self.flush()

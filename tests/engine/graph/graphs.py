@@ -23,6 +23,7 @@ class Events:
         self.all: list[tuple[str, dict[str, Any]]] = []
         self.previews: list[tuple[dict[str, Any], str, bytes]] = []
         self.broadcast: set[str] = set()
+        self.flushed = 0  # events that clients have surely got
 
     def event(self, kind: str, data: dict[str, Any], *, broadcast: bool = False) -> None:
         self.all.append((kind, deepcopy(data)))
@@ -35,6 +36,9 @@ class Events:
 
     def text(self, node_id: str, text: str) -> None:
         self.all.append(("text", {"node": node_id, "text": text}))
+
+    def flush(self) -> None:
+        self.flushed = len(self.all)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [data for name, data in self.all if name == kind]

@@ -199,6 +199,26 @@ def test_lru_is_bounded() -> None:
     assert len(engine.executor.cache) == 2
 
 
+def test_models_can_be_forgotten_alone() -> None:
+    add, calls = counter()
+    load = define("Load", lambda: calls.append("load") or (1,), outputs=("MODEL",))
+    engine = Engine(add, load)
+
+    def graph(y: int) -> dict[str, Any]:
+        return {
+            "1": node("Load"),
+            "2": node("Add", x=["1", 0]),
+            "3": node("Add", x=["2", 0], y=y),
+            "4": node("Show", x=["3", 0]),
+        }
+
+    engine.run(graph(0))
+    engine.executor.cache.drop_types(frozenset({"MODEL"}))
+    calls.clear()
+    engine.run(graph(1))
+    assert calls == [2], "what the model made is still there, so nobody needs the model"
+
+
 def test_twins_run_once_and_the_second_is_told_with_nothing_to_show() -> None:
     add, calls = counter()
     engine = Engine(add)
@@ -493,6 +513,18 @@ def test_previews_only_when_somebody_looks() -> None:
     assert engine.run(GRAPH, extra_data={"preview_method": "latent2rgb"}).previews
 
 
+def test_a_broken_preview_does_not_stop_the_work() -> None:
+    def sample(context: NodeContext) -> tuple[int]:
+        for step in range(1, 5):
+            context.progress(step, 4, lambda: 1 / 0)
+        return (1,)
+
+    engine = Engine(define("Sample", sample, wants_context=True), settings=Settings(preview_method="auto"))
+    events = engine.run({"1": node("Sample"), "2": node("Show", x=["1", 0])})
+    assert engine.status == "success"
+    assert len(events.of("progress")) == 4
+
+
 def shape(kind: str, data: dict[str, Any]) -> Any:
     """An event without what differs from run to run."""
     if kind == "progress_state":
@@ -539,6 +571,15 @@ def test_events_are_those_of_the_recording() -> None:
     assert got[first - 1][0] == "progress_state"
     assert got[first + 1][0] == "progress"
     assert events.broadcast == {"progress", "progress_state"}
+
+
+def test_nothing_is_held_back_while_a_node_runs() -> None:
+    seen: list[tuple[int, int]] = []
+    look = define("Look", lambda: seen.append((engine.events.flushed, len(engine.events.all))))
+    engine = Engine(look)
+    engine.run({"1": node("Look"), "2": node("Show", x=5), "3": node("Show", x=["1", 0])})
+    ((flushed, told),) = seen
+    assert flushed == told > 0
 
 
 def test_history_has_outputs_and_where_they_are_from() -> None:

@@ -200,6 +200,16 @@ def test_failures_are_logged_to_the_front(worker: Worker) -> None:
     assert any(isinstance(message, m.Log) and "ImageScaleBy" in message.text for message in worker.heard)
 
 
+def test_prompt_that_was_never_validated_is_an_error_and_no_crash(worker: Worker) -> None:
+    prompt = picture()
+    prompt["1"]["class_type"] = "Gone"
+    worker.send(m.Execute("gone", prompt, ["3"]))
+    finished = worker.wait_for(m.Finished)
+    assert finished.status == "error"
+    assert "Gone" in finished.messages[-1][1]["exception_message"]
+    assert worker.run(picture(78)).status == "success"
+
+
 def test_all_nodes_are_described(worker: Worker) -> None:
     worker.send(m.DescribeNodes(3))
     described = msgspec.json.decode(worker.wait_for(m.NodesDescribed).body)
