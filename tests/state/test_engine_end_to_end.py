@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from comfytui.client.errors import Refused
 from comfytui.state.connection import Connection
 from comfytui.state.model import JobState
-from tests.engine.conftest import RunningEngine, start_engine
+from tests.engine.conftest import REPOSITORY, RunningEngine, start_engine
 from tests.state.conftest import connected, until
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -79,3 +80,31 @@ async def test_many_at_once_each_end_done(engine: RunningEngine) -> None:
             assert (await finished(connection, answer.prompt_id)).state is JobState.DONE
         assert connection.state.waiting == ()
         assert connection.state.running == ()
+
+
+async def test_sampling_with_previews_then_move_cancel_and_interrupt(engine: RunningEngine) -> None:
+    if b"comfytui-demo.safetensors" not in engine.get("/models/checkpoints")[1]:
+        pytest.skip("the demo model is not here")
+    graph = json.loads((REPOSITORY / "examples" / "txt2img-demo.json").read_text())
+    sampler = next(node_id for node_id, node in graph.items() if node["class_type"] == "KSampler")
+    graph[sampler]["inputs"] |= {"steps": 4, "seed": 11}
+    async with connected(engine.url) as connection:
+        job = await finished(connection, (await connection.submit(graph)).prompt_id)
+        assert job.state is JobState.DONE
+        assert next((node.value, node.maximum) for node in job.nodes if node.id == sampler) == (4, 4)
+        assert connection.state.preview is not None
+        assert (connection.state.preview.prompt_id, connection.state.preview.node_id) == (job.id, sampler)
+        assert connection.state.preview.image.startswith(b"\xff\xd8")
+
+        graph[sampler]["inputs"] |= {"steps": 5000, "seed": 12}
+        long, a, b = [(await connection.submit(graph)).prompt_id for _ in range(3)]
+        state = await until(connection, lambda s: s.run is not None and s.run.rate and s.waiting == (a, b))
+        assert state.run is not None
+        assert state.run.left is not None
+        assert state.run.left > 0
+        await connection.move(b, 0)
+        assert connection.state.waiting == (b, a)
+        await connection.cancel([a, b])
+        assert connection.state.waiting == ()
+        await connection.interrupt(long)
+        assert (await finished(connection, long)).state is JobState.INTERRUPTED
