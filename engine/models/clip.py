@@ -24,56 +24,70 @@ from engine.models.tokenizer import END, START, clip_tokenizer
 log = logging.getLogger(__name__)
 
 
-class _Layer(nn.Module):
+class _Attention(nn.Module):
     def __init__(self, shape: ClipShape) -> None:
         super().__init__()
         self.heads = shape.heads
-        self.self_attn = nn.ModuleDict(
-            {n: nn.Linear(shape.width, shape.width) for n in ("q_proj", "k_proj", "v_proj", "out_proj")}
-        )
-        self.layer_norm1, self.layer_norm2 = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
-        self.mlp = nn.ModuleDict(
-            {"fc1": nn.Linear(shape.width, shape.inner), "fc2": nn.Linear(shape.inner, shape.width)}
-        )
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(shape.width, shape.width) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
         b, n, w = x.shape
-        h = self.layer_norm1(x)
-        q, k, v = (
-            self.self_attn[name](h).view(b, n, self.heads, -1).transpose(1, 2)
-            for name in ("q_proj", "k_proj", "v_proj")
-        )
-        h = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.self_attn["out_proj"](h.transpose(1, 2).reshape(b, n, w))
-        h = self.mlp["fc1"](self.layer_norm2(x))
-        return x + self.mlp["fc2"](h * torch.sigmoid(1.702 * h))  # CLIP's quick GELU
+        q, k, v = (f(x).view(b, n, self.heads, -1).transpose(1, 2) for f in (self.q_proj, self.k_proj, self.v_proj))
+        y: Tensor = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, n, w)
+        return torch.as_tensor(self.out_proj(y))
+
+
+class _Mlp(nn.Module):
+    def __init__(self, shape: ClipShape) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(shape.width, shape.inner), nn.Linear(shape.inner, shape.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.fc1(x)
+        return torch.as_tensor(self.fc2(h * torch.sigmoid(1.702 * h)))  # CLIP's quick GELU
+
+
+class _Layer(nn.Module):
+    def __init__(self, shape: ClipShape) -> None:
+        super().__init__()
+        self.self_attn, self.mlp = _Attention(shape), _Mlp(shape)
+        self.layer_norm1, self.layer_norm2 = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + torch.as_tensor(self.mlp(self.layer_norm2(x)))
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, shape: ClipShape) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(shape.vocabulary, shape.width)
+        self.position_embedding = nn.Embedding(shape.positions, shape.width)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, shape: ClipShape) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Layer(shape) for _ in range(shape.layers))
 
 
 class ClipText(nn.Module):
-    """CLIP's text transformer, with the checkpoint's names below `text_model.`."""
+    """CLIP's text transformer; its parameters have the checkpoint's names below `text_model.`."""
 
     def __init__(self, shape: ClipShape) -> None:
         super().__init__()
         self.shape = shape
-        self.embeddings = nn.ModuleDict(
-            {
-                "token_embedding": nn.Embedding(shape.vocabulary, shape.width),
-                "position_embedding": nn.Embedding(shape.positions, shape.width),
-            }
-        )
-        self.encoder = nn.ModuleDict({"layers": nn.ModuleList(_Layer(shape) for _ in range(shape.layers))})
+        self.embeddings, self.encoder = _Embeddings(shape), _Encoder(shape)
         self.final_layer_norm = nn.LayerNorm(shape.width)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token vectors (…, width), without positions."""
-        found: Tensor = self.embeddings["token_embedding"](ids)
-        return found
+        return torch.as_tensor(self.embeddings.token_embedding(ids))
 
     def forward(self, embedded: Tensor, skip: int = 0) -> tuple[Tensor, Tensor]:
         """Normed hidden states (B, T, width) `skip` layers before the last, and the same of the last layer."""
-        x = embedded + self.embeddings["position_embedding"].weight[: embedded.shape[1]]
-        states = [x]
-        for layer in self.encoder["layers"]:
+        states = [embedded + self.embeddings.position_embedding.weight[: embedded.shape[1]]]
+        for layer in self.encoder.layers:
             states.append(layer(states[-1]))
         last = self.final_layer_norm(states[-1])
         return (self.final_layer_norm(states[-1 - skip]) if skip else last), last
@@ -145,6 +159,7 @@ class Clip:
                     and path.is_relative_to(folder)
                 ):
                     return self._fitting(path)
+        name = name.strip(",")  # tried with and without the comma that may follow it
         self._warn(name, f"there is no embedding {name[:80]!r}; it is left out of the prompt")
         return None
 

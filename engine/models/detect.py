@@ -44,7 +44,7 @@ class VAEShape:
     @property
     def factor(self) -> int:
         """Picture pixels along one latent pixel."""
-        return 2 ** (len(self.channels) - 1)
+        return 1 << (len(self.channels) - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class DiffusionModel:
         scaled = x / (s * s + 1).sqrt()
         network: Any = self.network
         steps = self.sigmas.timestep(sigma)
-        y = network(scaled.to(self.dtype), steps, context.to(self.dtype), return_dict=False)[0].float()
+        y: Tensor = network(scaled.to(self.dtype), steps, context.to(self.dtype), return_dict=False)[0].float()
         if self.v_prediction:
             return x / (s * s + 1) - y * s / (s * s + 1).sqrt()
         return x - y * s

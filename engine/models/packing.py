@@ -19,8 +19,6 @@ from torch import Tensor, nn
 @cache
 def available() -> bool:
     """True where both private operators exist and agree with the ordinary convolution."""
-    if not torch.backends.mkldnn.is_available():
-        return False
     try:
         x, w, b = torch.ones(1, 8, 4, 4), torch.ones(8, 8, 3, 3) / 72, torch.zeros(8)
         packed = _reorder(w.to_mkldnn(), (1, 1), (1, 1), x.shape)
@@ -30,9 +28,8 @@ def available() -> bool:
 
 
 def _reorder(weight: Tensor, padding: tuple[int, ...], stride: tuple[int, ...], size: Any) -> Tensor:
-    packed: Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[attr-defined]
-        weight, list(padding), list(stride), [1, 1], 1, list(size)
-    )
+    private: Any = torch._C._nn
+    packed: Tensor = private.mkldnn_reorder_conv2d_weight(weight, list(padding), list(stride), [1, 1], 1, list(size))
     return packed
 
 

@@ -36,7 +36,9 @@ class VAE:
         network: Any = self.network
         with torch.inference_mode():
             # one at a time: a picture's activations are the largest thing in memory, and batching gains little
-            pictures = [network.decode(z.to(self.device, self.dtype)).sample.float().cpu() for z in latent.split(1)]
+            pictures = [
+                network.decode(z.to(self.device, self.dtype)).sample.float().cpu() for z in latent.chunk(len(latent))
+            ]
             return ((torch.cat(pictures) + 1) / 2).clamp(0, 1).movedim(1, -1).clone()
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -55,7 +57,9 @@ class VAE:
         x = pixels[:, top : top + height, left : left + width, :3].movedim(-1, 1) * 2 - 1
         network: Any = self.network
         with torch.inference_mode():
-            means = [network.encode(p.to(self.device, self.dtype)).latent_dist.mean.float().cpu() for p in x.split(1)]
+            means = [
+                network.encode(p.to(self.device, self.dtype)).latent_dist.mean.float().cpu() for p in x.chunk(len(x))
+            ]
             return torch.cat(means).clone()
 
 

@@ -113,7 +113,7 @@ def _midpoint(model: Denoiser, x: Tensor, s: Tensor, s_next: Tensor, denoised: T
     d = derivative(x, s, denoised)
     if s_next <= 0:
         return x + d * (s_next - s)
-    mid = (s * s_next).sqrt()
+    mid = s.log().lerp(s_next.log(), 0.5).exp()  # its nearest training step may hang on the last bit
     x2 = x + d * (mid - s)
     return x + derivative(x2, mid, model(x2, mid)) * (s_next - s)
 

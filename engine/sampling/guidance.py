@@ -193,4 +193,4 @@ def _batch(model: Predict, pieces: list[Tensor], sigma: Tensor, contexts: list[T
     n = len(pieces[0])
     fitted = [c if len(c) == n else c.repeat(-(-n // len(c)), 1, 1)[:n] for c in contexts]
     answer = model(torch.cat(pieces), sigma.reshape(1).expand(n * len(pieces)), torch.cat(fitted))
-    return list(answer.split(n))
+    return list(answer.chunk(len(pieces)))

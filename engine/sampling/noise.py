@@ -62,6 +62,7 @@ class NoiseSource:
             t0, t1 = float(sigma), float(sigma_next)
             # the path runs upwards in σ, a sampler downwards: hence the sign
             path: Tensor = tree(torch.tensor(min(t0, t1)), torch.tensor(max(t0, t1)))
-            return path.to(x) * ((1 if t0 < t1 else -1) / abs(t1 - t0) ** 0.5)
+            scale: float = (1 if t0 < t1 else -1) / abs(t1 - t0) ** 0.5
+            return path.to(x) * scale
 
         return draw

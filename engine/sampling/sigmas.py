@@ -47,9 +47,13 @@ class Sigmas:
 
 
 def from_alphas(alphas_cumprod: Tensor) -> Sigmas:
-    """σ = √((1 − ᾱ) / ᾱ) of the products ᾱ of a forward process (Ho et al. 2020), in the precision they come in."""
-    table = ((1 - alphas_cumprod) / alphas_cumprod).sqrt().float()
-    return Sigmas(table, table.log())
+    """σ = √((1 − ᾱ) / ᾱ) of the products ᾱ of a forward process (Ho et al. 2020), in the precision they come in.
+
+    Logarithms are taken before rounding to float32: schedules put levels exactly half way between two
+    steps, and the last bit decides which of the two the network is told.
+    """
+    table = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
+    return Sigmas(table.float(), table.log().float())
 
 
 @cache
