@@ -43,7 +43,7 @@ class Http:
     """The HTTP side of one server. Open connections are shared; close it with `aclose` or as a context manager."""
 
     def __init__(self, target: Target, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network. Raises BadTarget for headers or a CA bundle that cannot be used."""
+        """`transport` replaces the network. Raises BadTarget for headers, a CA bundle or a proxy that cannot be used."""
         self.target = target
         self.server_date: float | None = None  # seconds, of the newest answer, as the server's clock has them
         try:
@@ -53,11 +53,17 @@ class Http:
                 verify=tls_context(target.verify) if target.url.startswith("https:") else False,
                 timeout=httpx.Timeout(target.timeout, pool=None),
                 limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+                trust_env=not target.is_loopback,  # proxies of the environment, NO_PROXY and .netrc
                 follow_redirects=False,  # credentials go nowhere but where they were meant for
                 transport=transport,
             )
         except (OSError, ValueError, TypeError) as error:
-            raise BadTarget(f"{target.label}: headers or CA bundle cannot be used: {error}") from error
+            raise BadTarget(f"{target.label}: headers, CA bundle or proxy cannot be used: {error}.") from error
+        except ImportError as error:  # httpx: ALL_PROXY=socks5://… without its extra
+            raise BadTarget(
+                f"{target.label}: the environment names a SOCKS proxy, which needs `pip install socksio python-socks`. "
+                "Install them, or name the host in NO_PROXY."
+            ) from error
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from comfytui.client import messages as m
 from comfytui.client import sanitize
-from comfytui.client.errors import ClientError, Denied, NotComfyUI, TooLarge, Unreachable
+from comfytui.client.errors import BadTarget, ClientError, Denied, NotComfyUI, TooLarge, Unreachable
 from comfytui.client.frames import binary_frame, text_frame
 from comfytui.client.http import tls_context, why_unreachable
 from comfytui.client.target import Target
@@ -70,6 +70,7 @@ async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
             ping_timeout=20,
             close_timeout=0.5,  # a hung server must not hold up leaving
             max_size=MAX_FRAME,
+            proxy=None if target.is_loopback else True,
             compression=None,  # previews are compressed already, and local links are fast
         )
     except InvalidStatus as error:
@@ -77,8 +78,9 @@ async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
     except InvalidHandshake as error:
         reason = sanitize.line(str(error), 120)
         raise NotComfyUI(f"{target.label}/ws is no event stream ({reason}). Does a proxy pass sockets?") from error
-    except InvalidURI as error:
-        raise NotComfyUI(f"{target.label}: {sanitize.line(str(error), 120)}", where=target.url) from error
+    except (InvalidURI, InvalidProxy, ImportError) as error:
+        said = sanitize.line(str(error), 120)
+        raise BadTarget(f"{target.label}: address or proxy cannot be used: {said}.", where=target.url) from error
     except TimeoutError as error:
         raise Unreachable(f"{target.label} did not open the event stream within {target.timeout:g} s.") from error
     except OSError as error:

@@ -84,6 +84,15 @@ class Target(msgspec.Struct, frozen=True):
         """Host, port and prefix: what a title bar shows."""
         return self.url.partition("://")[2]
 
+    @property
+    def is_loopback(self) -> bool:
+        """It is on this machine (or the near end of a tunnel): no proxy leads there, whatever the environment says."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
     def request_headers(self) -> dict[str, str]:
         """All headers of a request, credentials included."""
         headers = dict(self.headers)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from comfytui.client import sanitize
-from comfytui.client.errors import BadAnswer, ClientError, Denied, Missing, NotComfyUI, Unreachable
+from comfytui.client.errors import BadAnswer, BadTarget, ClientError, Denied, Missing, NotComfyUI, Unreachable
 from comfytui.client.http import Http
 from comfytui.client.messages import NOTHING, Prompt, RawName, RawPrompt, Submitted
 from comfytui.client.socket import open_socket
@@ -23,7 +23,7 @@ from comfytui.state.reorder import renumber
 from comfytui.state.watch import Watch
 
 STEADY = 10.0  # seconds after which a connection counts as good, and waiting begins anew at the shortest
-HOPELESS = (Denied, NotComfyUI, BadAnswer, Missing)  # answers that trying again does not change
+HOPELESS = (BadTarget, Denied, NotComfyUI, BadAnswer, Missing)  # answers that trying again does not change
 
 
 def backoff(failures: int) -> float:

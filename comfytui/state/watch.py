@@ -142,7 +142,7 @@ class Watch:
         await self.refresh_queue()
         if self._state().history_loaded:
             self._history_start = None
-            await self._load_newest(NEWEST)
+            await self._quietly(partial(self._load_newest, NEWEST))  # no reason not to be connected
 
     async def forever(self) -> None:
         """Ask for the queue and the stats until cancelled. A question that fails is said once; the socket decides."""

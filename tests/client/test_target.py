@@ -58,3 +58,18 @@ def test_whatever_is_typed_gives_a_target_or_the_one_error(text: str) -> None:
         return
     assert target.url.startswith(("http://", "https://"))
     assert Target.parse(target.url).url == target.url
+
+
+@pytest.mark.parametrize(
+    ("typed", "local"),
+    [
+        ("localhost", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("a.localhost", True),
+        ("gpu", False),
+        ("10.0.0.1", False),
+    ],
+)
+def test_no_proxy_leads_to_this_machine(typed: str, local: bool) -> None:
+    assert Target.parse(typed).is_loopback is local
