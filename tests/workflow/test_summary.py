@@ -8,8 +8,9 @@ import pytest
 
 from comfytui.workflow import order
 from comfytui.workflow.summary import Facts, facts
+from tests.support.replay import Recording
 
-from .graphs import custom_sampling, example, node
+from .graphs import RECORDINGS, custom_sampling, example, node
 
 
 def test_a_simple_workflow() -> None:
@@ -92,13 +93,26 @@ def test_nonsense_gives_few_facts_and_no_error(graph: dict[str, Any]) -> None:
 
 
 def test_origins_run_first_and_outputs_soon() -> None:
-    assert order.expected(example()) == ("1", "2", "3", "4", "5", "6", "7")
+    assert order.expected(example()) == ("1", "4", "3", "2", "5", "6", "7")
     # The preview is an output and comes before the rest of the chain goes on.
     assert order.expected(example("img2img-demo")).index("7") < order.expected(example("img2img-demo")).index("8")
 
 
 def test_only_what_the_outputs_need() -> None:
-    assert order.expected(example("img2img-demo"), ["7", "nope"]) == ("1", "2", "3", "4", "5", "6", "7")
+    assert order.expected(example("img2img-demo"), ["7", "nope"]) == ("1", "4", "3", "2", "5", "6", "7")
+
+
+@pytest.mark.parametrize(
+    "name", ["txt2img-previews", "txt2img-cached", "execution-error", "interrupted", "last", "three-queued-one-deleted"]
+)
+def test_a_real_server_ran_them_in_this_order(name: str) -> None:
+    if not RECORDINGS.is_dir():
+        pytest.skip("the recordings are not here")
+    recording = Recording.load(name)
+    told = [each["data"] for each in recording.frames if isinstance(each, dict) and each["type"] == "executing"]
+    ran = [each["node"] for each in told if each["node"] and each["prompt_id"] == recording.prompt_id]
+    outputs = ["10", "9"]  # as the history of that server lists them
+    assert [node_id for node_id in order.expected(recording.graph, outputs) if node_id in ran] == ran
 
 
 def test_cycles_come_last_and_nothing_is_lost() -> None:
