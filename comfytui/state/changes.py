@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from comfytui.client.messages import Event, HistoryEntry, Queue, SystemStats
+from comfytui.workflow.summary import Facts
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class QueueSeen(Change, frozen=True):
     asked: int
     held: frozenset[str] = frozenset()
     skew: float = 0.0  # seconds to add to the server's times to have ours
+    facts: Mapping[str, Facts] = {}  # by id, where they were worked out before: a third of a millisecond each
 
 
 class Page(StrEnum):
@@ -82,6 +84,7 @@ class HistorySeen(Change, frozen=True):
     asked: int
     complete: bool = False  # nothing is older
     skew: float = 0.0
+    facts: Mapping[str, Facts] = {}  # by id, where they were worked out before
 
 
 class Vanished(Change, frozen=True):

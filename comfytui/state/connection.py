@@ -256,7 +256,7 @@ class Connection:
         in the state, with its graph, and the error says so.
         """
         async with self._moving:
-            queue = await self._http.queue()
+            queue = await self._http.queue(self._raw.known(self._state.jobs))
             self._raw.remember(queue.waiting)
             waiting = {item.prompt_id: item for item in queue.waiting}
             if prompt_id not in waiting:
@@ -278,7 +278,8 @@ class Connection:
                 raise self._not_waiting(prompt_id)
 
     async def _resubmit(self, prompt: Prompt, number: float) -> None:
-        raw = prompt.raw or RawPrompt(prompt.prompt_id, prompt.graph or {}, prompt.extra_data, prompt.outputs)
+        job = self._state.jobs.get(prompt.prompt_id)
+        raw = self._raw.prompt(prompt, job)
         body: dict[str, Any] = {
             "prompt": sendable(raw.graph),
             "prompt_id": raw.prompt_id,
@@ -299,10 +300,11 @@ class Connection:
                 "It is listed as lost, and can be run again from there.",
                 where=self.target.url,
             ) from error
-        mine = prompt.client_id == self.client_id
+        mine = raw.extra_data.get("client_id") == self.client_id
         if answer.prompt_id != prompt.prompt_id:  # an old server, which gives ids of its own
             self._dispatch(c.Removed((prompt.prompt_id,)))
-        self._accept(answer, body["prompt"], body["extra_data"], prompt.name, mine=mine)
+        name = job.facts.name if job is not None else prompt.name
+        self._accept(answer, body["prompt"], body["extra_data"], name, mine=mine)
 
     def _not_waiting(self, prompt_id: str) -> Missing:
         return Missing(f"Job {prompt_id[:8]} does not wait any more: it runs, or has ended.", where=self.target.url)

@@ -72,6 +72,15 @@ class RawPrompts:
             return None
         return sendable(job.graph)
 
+    def prompt(self, listed: Prompt, job: Job | None) -> RawPrompt:
+        """A prompt that the queue lists, as the server has it, wherever its graph was read."""
+        raw = self._prompts.get(listed.prompt_id)
+        if raw is not None:
+            return RawPrompt(raw.prompt_id, raw.graph, raw.extra_data, raw.outputs or listed.outputs)
+        if listed.graph is not None or job is None:
+            return RawPrompt(listed.prompt_id, listed.graph or {}, listed.extra_data, listed.outputs)
+        return RawPrompt(job.id, job.graph, job.extra_data, listed.outputs)
+
     def known(self, jobs: Mapping[str, Job]) -> Known:
         """The ids whose graphs need not be read again."""
         return Known(jobs, self._forgotten)

@@ -174,7 +174,7 @@ def _listed(state: ServerState, job: Job | None, item: m.Prompt, where: JobState
     if job is None:
         job = Job(id=item.prompt_id, state=where, touched=state.version + 1)
     elif job.touched > seen.asked:
-        return _told_of(state, job, item, seen.skew) if not job.graph and item.graph else job
+        return _told_of(state, job, item, seen) if not job.graph and item.graph else job
     if job.state is not where:
         ended = job.state in runs.ENDED or job.state is JobState.LOST
         job = replace(
@@ -189,23 +189,25 @@ def _listed(state: ServerState, job: Job | None, item: m.Prompt, where: JobState
         )
     if where is JobState.RUNNING and job.started is None:
         job = replace(job, started=at)
-    return _told_of(state, job, item, seen.skew)
+    return _told_of(state, job, item, seen)
 
 
-def _told_of(state: ServerState, job: Job, item: m.Prompt, skew: float) -> Job:
+def _told_of(state: ServerState, job: Job, item: m.Prompt, seen: c.QueueSeen | c.HistorySeen) -> Job:
     """What a prompt in the queue or the history says, put into its job."""
     if item.graph is not None and (not job.graph or item.extra_data != job.extra_data):
         graph = item.graph if item.graph else job.graph
         targets = item.outputs or job.targets
+        found = seen.facts.get(item.prompt_id) or facts(graph, item.name)
+        created = item.created + seen.skew if item.created is not None else None
         job = replace(
             job,
             graph=graph,
             extra_data=item.extra_data,
             mine=job.mine or (item.client_id != "" and item.client_id == state.client_id),
-            facts=facts(graph, item.name or job.facts.name),
+            facts=found if found.name else replace(found, name=job.facts.name),
             targets=targets,
             nodes=runs.plan(graph, targets, job.nodes) if job.nodes else job.nodes,
-            created=item.created + skew if job.created is None and item.created is not None else job.created,
+            created=created if job.created is None else job.created,
         )
     elif item.outputs and item.outputs != job.targets:
         job = replace(job, targets=item.outputs)
@@ -271,7 +273,7 @@ def _history_seen(state: ServerState, seen: c.HistorySeen, at: float) -> ServerS
         job = state.jobs.get(entry.prompt.prompt_id)
         if job is not None and job.touched > seen.asked and job.state not in runs.ENDED:
             continue  # it runs again under the same id
-        finished.append(_finished(state, job, entry, seen.skew))
+        finished.append(_finished(state, job, entry, seen))
     ids = [job.id for job in reversed(finished)]
     fresh = set(ids)
     known = [item for item in state.history if item not in fresh]
@@ -297,12 +299,12 @@ def _history_seen(state: ServerState, seen: c.HistorySeen, at: float) -> ServerS
     return _follow(state)
 
 
-def _finished(state: ServerState, job: Job | None, entry: m.HistoryEntry, skew: float) -> Job:
+def _finished(state: ServerState, job: Job | None, entry: m.HistoryEntry, seen: c.HistorySeen) -> Job:
     """A finished job as the history has it; what events told of its nodes stays."""
     outcome = _OUTCOMES.get(entry.outcome, JobState.DONE)
     if job is None:
         job = Job(id=entry.prompt.prompt_id, state=outcome, touched=state.version + 1)
-    job = _told_of(state, job, entry.prompt, skew)
+    job = _told_of(state, job, entry.prompt, seen)
     known = entry.started is not None and entry.ended is not None
     nodes = runs.mark_cached(job.nodes, entry.cached)
     return replace(
@@ -311,8 +313,8 @@ def _finished(state: ServerState, job: Job | None, entry: m.HistoryEntry, skew: 
         touched=job.touched if job.state is outcome else state.version + 1,
         outputs=tuple(runs.output_of(item) for item in entry.outputs),
         failure=runs.failure_of(entry.error) if entry.error is not None else None,
-        started=entry.started + skew if known and entry.started is not None else job.started,
-        ended=entry.ended + skew if known and entry.ended is not None else job.ended,
+        started=entry.started + seen.skew if known and entry.started is not None else job.started,
+        ended=entry.ended + seen.skew if known and entry.ended is not None else job.ended,
         nodes=runs.close_nodes(nodes, _NODE_OUTCOMES[outcome], job.ended or 0.0),
     )
 

@@ -19,6 +19,7 @@ from comfytui.state.model import JobState, ServerState
 from comfytui.state.raw import RawPrompts
 from comfytui.state.reduce import unlisted
 from comfytui.state.runs import ENDED
+from comfytui.workflow.summary import Facts, facts
 
 BUSY, IDLE = 5.0, 30.0  # seconds between two looks at the queue if nothing calls for one earlier
 SPACING = 0.2  # seconds between two looks at least: a fast server changes its queue hundreds of times a second
@@ -26,9 +27,20 @@ SHARE = 10  # … and ten times as long as the last look took: a queue of thousa
 STATS_BUSY, STATS_IDLE = 3.0, 15.0
 RETRIES = (0.0, 0.1, 0.3, 0.8)  # seconds; the history is written a moment after the run is said to have ended
 MANY = 8  # lost-sight-of jobs from which one long answer is cheaper than many short ones
+FEW = 16  # graphs that may be read on the event loop at once
 NEWEST = 50  # entries asked for again after a gap
 MARGIN = 5  # entries asked for beyond the page: what ended, or was deleted, between two questions
 CLOCKS_AGREE = 2.0  # seconds; `Date` has whole seconds, and answers take time
+
+
+async def facts_of(prompts: Sequence[m.Prompt]) -> dict[str, Facts]:
+    """What these are about, by id, worked out in a thread if they are many: a queue of thousands takes a second."""
+    new = [prompt for prompt in prompts if prompt.graph]
+
+    def work() -> dict[str, Facts]:
+        return {prompt.prompt_id: facts(prompt.graph or {}, prompt.name) for prompt in new}
+
+    return await asyncio.to_thread(work) if len(new) > FEW else work()
 
 
 class Unseen:
@@ -195,7 +207,8 @@ class Watch:
             asked = self._state().version
             queue = await self._http.queue(self._raw.known(self._state().jobs))
             self._raw.remember((*queue.running, *queue.waiting))
-            seen = c.QueueSeen(queue, asked, self._held, self._skew())
+            prompts = (*queue.running, *queue.waiting)
+            seen = c.QueueSeen(queue, asked, self._held, self._skew(), await facts_of(prompts))
             gone = unlisted(self._state(), seen)
             self._unresolved.update(gone)
             self._dispatch(seen)
@@ -224,7 +237,8 @@ class Watch:
                 if not wanted or (delay and self._taken_back.issuperset(wanted)):
                     break
                 await asyncio.sleep(delay)
-                self._found(await self._entries(wanted), self._state().version)
+                asked = self._state().version
+                await self._found(await self._entries(wanted), asked)
             left = {item for item in wanted if item in self._unresolved and self._needs_history(item)}
             self._unresolved -= left  # not `clear`: more may have come while we asked
             ours = tuple(left & self._taken_back)
@@ -236,12 +250,12 @@ class Watch:
         if self._unresolved:
             self._resolve_soon()
 
-    def _found(self, entries: tuple[m.HistoryEntry, ...], asked: int) -> None:
+    async def _found(self, entries: tuple[m.HistoryEntry, ...], asked: int) -> None:
         ids = [entry.prompt.prompt_id for entry in entries]
         self._unresolved.difference_update(ids)
         self._taken_back.difference_update(ids)
         if entries:
-            self._seen(entries, c.Page.SINGLE, asked, complete=False)
+            await self._seen(entries, c.Page.SINGLE, asked, complete=False)
 
     def _needs_history(self, prompt_id: str) -> bool:
         """Not if it is back in the queue."""
@@ -285,7 +299,7 @@ class Watch:
         asked = self._state().version
         known = self._raw.known(self._state().jobs)
         entries = await self._http.history(max_items=count + MARGIN, known=known)
-        self._seen(entries, c.Page.NEWEST, asked, complete=self._state().history_complete)
+        await self._seen(entries, c.Page.NEWEST, asked, complete=self._state().history_complete)
 
     async def _load(self, page: c.Page, start: int, count: int) -> None:
         asked = self._state().version
@@ -297,7 +311,7 @@ class Watch:
                 raise
             await self._load(page, start + count // 2, count - count // 2)  # workflows can be large: half as many
             return
-        self._seen(entries, page, asked, complete=start == 0)
+        await self._seen(entries, page, asked, complete=start == 0)
         self._history_start = start
 
     async def _load_without_total(self, count: int) -> None:
@@ -305,17 +319,18 @@ class Watch:
         asked = self._state().version
         wanted = sum(self._state().jobs[item].state in ENDED for item in self._state().history) + count
         entries = await self._http.history(max_items=wanted, known=self._raw.known(self._state().jobs))
-        self._seen(entries, c.Page.NEWEST, asked, complete=len(entries) < wanted)
+        await self._seen(entries, c.Page.NEWEST, asked, complete=len(entries) < wanted)
 
-    def _seen(self, entries: tuple[m.HistoryEntry, ...], page: c.Page, asked: int, *, complete: bool) -> None:
+    async def _seen(self, entries: tuple[m.HistoryEntry, ...], page: c.Page, asked: int, *, complete: bool) -> None:
         self._raw.remember(entry.prompt for entry in entries)
-        self._dispatch(c.HistorySeen(entries, page, asked, complete=complete, skew=self._skew()))
+        facts = await facts_of([entry.prompt for entry in entries])
+        self._dispatch(c.HistorySeen(entries, page, asked, complete, self._skew(), facts))
 
     async def load_job(self, prompt_id: str) -> None:
         """One entry, with its graph. Raises ClientError, Missing among them."""
         asked = self._state().version
         entry = await self._http.history_entry(self._raw.id(prompt_id))
-        self._seen((entry,), c.Page.SINGLE, asked, complete=False)
+        await self._seen((entry,), c.Page.SINGLE, asked, complete=False)
 
     # The machine -----------------------------------------------------------------------------------------------------
 

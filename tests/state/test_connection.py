@@ -119,6 +119,25 @@ async def test_cancel_move_front_and_clear() -> None:
         await until(connection, ended(first))
 
 
+async def test_somebody_else_s_hostile_job_is_moved_as_it_was() -> None:
+    async with FakeComfy() as server, connected(server.url) as mine, connected(server.url) as theirs:
+        server.hold("3", 1)
+        await theirs.submit(txt2img())
+        await server.held()
+        a, b = [(await theirs.submit(txt2img(seed=n, text=HOSTILE), name="theirs")).prompt_id for n in (2, 3)]
+        await until(mine, lambda s: s.waiting == (a, b))
+        await mine.move(b, 0)
+        moved = next(item for item in server.pending if item.prompt_id == b)
+        assert moved.graph == txt2img(seed=3, text=HOSTILE)
+        assert moved.extra_data["client_id"] == theirs.client_id  # they go on being told of it
+        assert not mine.state.jobs[b].mine
+        assert mine.state.jobs[b].facts.name == "theirs"
+        await until(theirs, lambda s: s.waiting == (b, a))
+        server.release()
+        state = await until(theirs, ended(b))
+        assert state.jobs[b].mine
+
+
 async def test_a_move_that_fails_half_way_loses_no_graph() -> None:
     async with FakeComfy() as server, connected(server.url) as connection:
         server.hold("3", 1)
