@@ -140,6 +140,8 @@ def textual_theme(theme: ThemeFile) -> Theme:
             raise ThemeError(f"theme {theme.name}: {role} = {value!r} is no colour") from error
     variables = {f"role-{role.replace('_', '-')}": value for role, value in msgspec.structs.asdict(r).items()}
     variables |= {
+        "ansi-background": r.background,
+        "ansi-foreground": r.text,
         "block-cursor-background": r.selection,
         "block-cursor-foreground": r.selection_text,
         "block-cursor-text-style": "none",

@@ -35,9 +35,10 @@ async def settle(pilot: Pilot[Any]) -> None:
     app = pilot.app
     while calm < 3:
         await pilot.pause(0.01)
-        busy = any(w.is_running and w.group not in ("session", "waiting") and not asks(app) for w in app.workers)
+        busy = any(not w.is_finished and w.group not in ("session", "waiting") and not asks(app) for w in app.workers)
         quiet = isinstance(app, Dashboard) and app.session.quiet and app.pictures.quiet
-        calm = calm + 1 if quiet and not busy else 0
+        drawn = not asks(app) or any(dialog.region.area for dialog in app.screen.query(".dialog"))
+        calm = calm + 1 if quiet and drawn and not busy else 0
 
 
 def asks(app: Any) -> bool:

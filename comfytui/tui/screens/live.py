@@ -23,6 +23,11 @@ from comfytui.tui.wording import short_id
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
 
+NOTHING = """\
+Nothing has run here yet.
+n    choose a workflow, change its prompt and seed, run it
+4    what nodes this server has
+?    all keys"""
 PREVIEW_BYTES = 48_000  # a preview at most; one is drawn when the last has reached the terminal
 TICK = 1.0  # seconds between drawings of a running time, while something runs and at no other time
 
@@ -103,7 +108,7 @@ class LiveView(JobView):
             self._load_history()
         nodes = self.query_one(NodeList)
         nodes.update(job, now)
-        nodes.styles.height = (len(nodes.keys) or 1) + nodes.gutter.height
+        nodes.styles.height = (len(nodes.keys) or NOTHING.count("\n") + 1) + nodes.gutter.height
         self._titles(job)
         self.query_one(ProgressBlock).update(self.dashboard.palette, new, job, now)
         self.query_one(Timeline).update(new.timeline)
@@ -120,7 +125,7 @@ class LiveView(JobView):
         if job is None:
             entitle(nodes, "Live")
             entitle(progress, "Progress")
-            nodes.say_empty("nothing runs")
+            nodes.say_empty(NOTHING)
             return
         name = f"{short_id(job.id)} {job.facts.name}".strip()
         running = job.state is JobState.RUNNING

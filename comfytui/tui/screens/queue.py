@@ -32,6 +32,7 @@ class QueueView(JobView):
     .-short QueueView #queue-details { height: 6; }
     .-small-h QueueView #queue-details { display: none; }
     QueueView.-details #queue-details { display: block; height: 1fr; }
+    QueueView #queue-details.-none { display: none; }
     .-tall QueueView #queue-details { height: 14; }
     """
 
@@ -78,7 +79,7 @@ class QueueView(JobView):
 
     def _details(self) -> None:
         pane, job = self.query_one(TextLines), self.job
-        pane.display = job is not None
+        pane.set_class(job is None, "-none")
         if job is None:
             return
         title = cut(f"{self.query_one(JobTable).cursor + 1} · {job_details.title(job)}", 48)

@@ -46,7 +46,7 @@ HISTORY = (
 )
 
 
-def fitted(columns: Sequence[Column], width: int, least: int = 16) -> list[tuple[Column, int]]:
+def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple[Column, int]]:
     """The columns for a width, each with its cells; the free ones keep at least `least`."""
     kept = list(columns)
     while True:

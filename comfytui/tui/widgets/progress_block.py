@@ -60,7 +60,7 @@ class ProgressBlock(Widget):
 
     def _bar(self, palette: Palette, state: ServerState, job: Job | None, width: int) -> list[Text]:
         if job is None:
-            return [Text("nothing has run yet", palette.dim)]
+            return [Text("–", palette.dim)]
         if job.state is not JobState.RUNNING:
             glyph, role = GLYPHS[job.state]
             text = Text(f"{glyph} {job.state}", palette.style(role))
@@ -73,7 +73,7 @@ class ProgressBlock(Widget):
 
     def _numbers(self, palette: Palette, state: ServerState, job: Job | None, now: float) -> list[Text]:
         if job is None:
-            return [Text.assemble(("n", palette.key), (" chooses a workflow and runs it", palette.dim))]
+            return []
         finished = sum(n.state in (NodeState.DONE, NodeState.CACHED) for n in job.nodes)
         nodes = _pair(palette, f"{finished}/{len(job.nodes)}", "nodes") if job.nodes else Text()
         if job.state is JobState.RUNNING:

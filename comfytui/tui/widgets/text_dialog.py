@@ -18,6 +18,8 @@ class TextDialog(ModalScreen[None]):
         Binding("k", "scroll(-1)", "up", show=False),
     ]
 
+    DEFAULT_CSS = "TextDialog .dialog { scrollbar-size: 1 1; }"
+
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title, self._text = title, text

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from comfytui.tui.widgets.job_table import QUEUE, JobTable, estimates, fitted
+from tests.tui import sample
+from tests.tui.support import running, settle, text
+
+
+async def test_the_cursor_stays_on_its_job_when_others_come_and_go() -> None:
+    async with running(sample.busy(4), (120, 40), "2", "j", "j") as (pilot, app, connection):
+        table = app.default_screen.query_one(JobTable)
+        kept = connection.state.waiting[1]
+        assert table.key == kept
+        connection.become(replace(connection.state, waiting=connection.state.waiting[1:]))
+        await settle(pilot)
+        assert table.key == kept
+        connection.become(replace(connection.state, waiting=()))
+        await settle(pilot)
+        assert table.key == connection.state.running[0]
+
+
+async def test_only_the_line_that_differs_is_drawn_again() -> None:
+    async with running(sample.busy(4), (120, 40), "2") as (pilot, app, connection):
+        table = app.default_screen.query_one(JobTable)
+        drawn: list[str] = []
+        table.refresh_key = drawn.append  # type: ignore[method-assign]
+        run = connection.state.run
+        assert run is not None
+        job = connection.state.jobs[run.prompt_id]
+        nodes = tuple(replace(n, value=29) if n.id == "3" else n for n in job.nodes)
+        connection.become(replace(connection.state, jobs={**connection.state.jobs, job.id: replace(job, nodes=nodes)}))
+        await settle(pilot)
+        assert drawn == [job.id]
+
+
+async def test_moving_asks_for_the_place() -> None:
+    async with running(sample.busy(4), (120, 40), "2", "j", "j", "J", "K", "f") as (_, _, connection):
+        second = connection.state.waiting[1]
+        moves = [asked for asked in connection.asked if asked[0] == "move"]
+        assert moves == [("move", second, 2), ("move", second, 0), ("move", second, 0)]
+
+
+async def test_x_cancels_what_waits_and_interrupts_what_runs() -> None:
+    async with running(sample.busy(4), (120, 40), "2", "x", "j", "x") as (_, _, connection):
+        state = connection.state
+        assert ("interrupt", state.running[0]) in connection.asked
+        assert ("cancel", [state.waiting[0]]) in connection.asked
+
+
+async def test_clearing_asks_and_names_server_count_and_other_people() -> None:
+    async with running(sample.busy(4), (120, 40), "2") as (pilot, app, connection):
+        await pilot.press("D")
+        await settle(pilot)
+        shown = text(app)
+        assert "all 4 waiting jobs" in shown
+        assert "gpu-box-2:8188" in shown
+        assert "2 of them are other people's" in shown
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not any(asked[0] == "clear_queue" for asked in connection.asked)
+        await pilot.press("D")
+        await settle(pilot)
+        await pilot.press("y")
+        await settle(pilot)
+        assert ("clear_queue",) in connection.asked
+
+
+async def test_a_job_is_saved_as_a_workflow_file(tmp_path: Path) -> None:
+    async with running(sample.busy(), (120, 40), "2", output_dir=str(tmp_path)) as (pilot, app, connection):
+        await pilot.press("s")
+        await settle(pilot)
+        assert str(tmp_path)[:20] in text(app)
+        await pilot.press("enter")
+        await settle(pilot)
+        (saved,) = tmp_path.glob("*.json")
+        assert json.loads(saved.read_text()) == dict(connection.state.jobs[connection.state.running[0]].graph)
+
+
+def test_narrow_tables_drop_columns_and_never_the_prompt() -> None:
+    for width in range(10, 200):
+        columns = fitted(QUEUE, width)
+        assert {"state", "prompt"} <= {column.name for column, _ in columns}
+        if width >= 40:
+            assert 1 + sum(cells for _, cells in columns) + 2 * (len(columns) - 1) <= width
+    assert len(fitted(QUEUE, 140)) == len(QUEUE)
+
+
+def test_estimates_grow_along_the_queue_and_scale_with_the_work() -> None:
+    state = sample.busy(3)
+    found = estimates(state, sample.NOW)
+    order = [*state.running, *state.waiting]
+    assert [found[key] for key in order] == sorted(found[key] for key in order)
+    assert found[state.running[0]] == 6.0
+    first = state.waiting[0]
+    job = state.jobs[first]
+    longer = replace(job, facts=replace(job.facts, steps=60))
+    scaled = estimates(replace(state, jobs={**state.jobs, first: longer}), sample.NOW)
+    assert scaled[first] - 6.0 == 2 * (found[first] - 6.0)
+
+
+def test_nothing_is_estimated_that_cannot_be_told() -> None:
+    state = sample.busy(2)
+    assert estimates(replace(state, run=None), sample.NOW) == {}
