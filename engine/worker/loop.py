@@ -8,7 +8,8 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 MODEL_TYPES = frozenset(
     {"MODEL", "CLIP", "VAE", "CONTROL_NET", "CLIP_VISION", "STYLE_MODEL", "GLIGEN", "UPSCALE_MODEL"}
 )
+_IDLE = 0.2  # seconds without work after which the rest of the start is done
 _GRACE = 1.0  # seconds that a running node gets to notice a shutdown
 
 
@@ -41,7 +43,9 @@ class Loop:
         *,
         describe_devices: Callable[[], list[dict[str, Any]]],
         unload_models: Callable[[], None],
+        when_idle: Iterable[Callable[[], object]] = (),
     ) -> None:
+        """`when_idle` are short pieces of work for the first idle moments; a prompt waits for one at most."""
         self._line = line
         self._registry = registry
         self._folders = folders
@@ -49,6 +53,7 @@ class Loop:
         self._validator = Validator(registry, folders)
         self._describe_devices = describe_devices
         self._unload_models = unload_models
+        self._when_idle = deque(when_idle)
         self._work: queue.SimpleQueue[m.Execute | m.Free | None] = queue.SimpleQueue()
         # A flag a prompt, made when it arrives: an interrupt may overtake the start.
         self._interrupts: dict[str, threading.Event] = {}
@@ -57,7 +62,14 @@ class Loop:
         """Work until told to stop. Ends the whole process when the front goes away."""
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         with torch.inference_mode():
-            while (message := self._work.get()) is not None:
+            while True:
+                try:
+                    message = self._work.get(timeout=_IDLE if self._when_idle else None)
+                except queue.Empty:
+                    self._when_idle.popleft()()
+                    continue
+                if message is None:
+                    return
                 if isinstance(message, m.Execute):
                     self._execute(message)
                 else:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import socket
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 
 from engine.files.folders import Folders
 from engine.options import Options, from_json
 from engine.worker import logs
 from engine.worker.line import Line
 from engine.worker.messages import Ready
+
+log = logging.getLogger(__name__)
+
+# What the first prompt with a model needs. Importing it takes seconds, which nobody has to wait for: the worker takes
+# prompts before, and does this while there are none. In pieces, so that a prompt waits for one of them at most.
+_LATER = (
+    "transformers",
+    "transformers.models.clip.tokenization_clip",
+    "diffusers",
+    "diffusers.models.autoencoders.autoencoder_kl",
+    "diffusers.models.unets.unet_2d_condition",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,9 +79,17 @@ def _serve(line: Line, options: Options) -> None:
         executor,
         describe_devices=lambda: devices.describe(memory.device),
         unload_models=release,
+        when_idle=[partial(_import_ahead, name) for name in _LATER],
     )
     line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry)))
     loop.run()
+
+
+def _import_ahead(name: str) -> None:
+    try:
+        import_module(name)
+    except ImportError as error:  # the node that needs it will fail with the same reason, to whom it concerns
+        log.warning("%s cannot be imported: %s", name, error)
 
 
 if __name__ == "__main__":
