@@ -36,6 +36,7 @@ Read = TypeVar("Read")
 MEBI = 1 << 20
 MAX_JSON = 64 * MEBI  # object_info of a full install is below 10
 MAX_FILE = 512 * MEBI  # a video; what is larger does not belong in memory
+PATIENCE = 120.0  # seconds for answers that may need a model folder scanned, or a worker that is still starting
 IN_THREAD = 256 * 1024  # bytes of JSON from which decoding and cleaning would be felt as a pause of the screen
 
 
@@ -51,7 +52,6 @@ class Http:
                 headers={"Accept": "application/json, */*", "User-Agent": "comfytui", **target.request_headers()},
                 # without TLS no authorities are read: that takes 20 ms of the start
                 verify=tls_context(target.verify) if target.url.startswith("https:") else False,
-                timeout=httpx.Timeout(target.timeout, pool=None),
                 limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
                 trust_env=not target.is_loopback,  # proxies of the environment, NO_PROXY and .netrc
                 follow_redirects=False,  # credentials go nowhere but where they were meant for
@@ -135,7 +135,7 @@ class Http:
 
     async def submit(self, body: Mapping[str, Any]) -> m.Submitted:
         """POST /prompt. Raises Refused when validation failed."""
-        return answers.submitted(await self._json("POST", "/prompt", body=body))
+        return answers.submitted(await self._json("POST", "/prompt", body=body, patience=PATIENCE))
 
     async def interrupt(self, prompt_id: str | None = None) -> None:
         await self._send("/interrupt", {} if prompt_id is None else {"prompt_id": prompt_id})
@@ -148,7 +148,7 @@ class Http:
 
     async def object_info(self) -> Mapping[str, Any]:
         """GET /object_info, cleaned. Megabytes on a full install: ask once."""
-        return await self._read("/object_info", _object)
+        return await self._read("/object_info", _object, patience=PATIENCE)
 
     async def models(self, folder: str | None = None) -> tuple[str, ...]:
         """GET /models[/folder]. Raises Missing for an unknown folder."""
@@ -205,9 +205,16 @@ class Http:
 
     # How -------------------------------------------------------------------------------------------------------------
 
-    async def _read(self, path: str, reader: Callable[[Any], Read], query: Mapping[str, str] | None = None) -> Read:
+    async def _read(
+        self,
+        path: str,
+        reader: Callable[[Any], Read],
+        query: Mapping[str, str] | None = None,
+        *,
+        patience: float | None = None,
+    ) -> Read:
         """GET, decode and read; in a thread when it is long."""
-        answer = await self._request("GET", path, query)
+        answer = await self._request("GET", path, query, patience=patience)
 
         def work() -> Read:
             return reader(decode(answer.content))
@@ -226,8 +233,9 @@ class Http:
         body: Any = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         form: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> Any:
-        answer = await self._request(method, path, query, body=body, files=files, form=form)
+        answer = await self._request(method, path, query, body=body, files=files, form=form, patience=patience)
         try:
             return decode(answer.content)
         except BadAnswer as error:
@@ -247,17 +255,30 @@ class Http:
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         form: Mapping[str, str] | None = None,
         limit: int | None = None,
+        patience: float | None = None,
     ) -> Answer:
-        """Send, receive at most `limit` (MAX_JSON) bytes after decompression, and turn every failure into a ClientError."""
+        """Send, receive at most `limit` (MAX_JSON) bytes after decompression, and turn every failure into a ClientError.
+
+        `patience`: seconds to wait for an answer to begin, if more than the target's timeout.
+        """
         where = self.target.url
         if self._client.is_closed:
             raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
         headers = {"Content-Type": "application/json"} if method == "POST" and files is None else {}
         # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
         content = json.dumps(body).encode() if headers else None
+        wait = max(self.target.timeout, patience or 0.0)
+        timeout = httpx.Timeout(self.target.timeout, read=wait, pool=None)
         try:
             async with self._client.stream(
-                method, where + path, params=query, content=content, files=files, data=form, headers=headers
+                method,
+                where + path,
+                params=query,
+                content=content,
+                files=files,
+                data=form,
+                headers=headers,
+                timeout=timeout,
             ) as response:
                 self._note_date(response.headers.get("date"))
                 data = await _bounded(response, MAX_JSON if limit is None else limit)
@@ -265,7 +286,7 @@ class Http:
                 location = response.headers.get("location", "")
         except httpx.TimeoutException as error:
             raise Unreachable(
-                f"{self.target.label} did not answer {path} within {self.target.timeout:g} s. Is it overloaded?",
+                f"{self.target.label} did not answer {path} within {wait:g} s. Is it overloaded?",
                 where=where,
             ) from error
         except httpx.TransportError as error:

@@ -289,10 +289,7 @@ class Connection:
         if raw.outputs:
             body["partial_execution_targets"] = list(raw.outputs)
         try:
-            try:
-                answer = await self._http.submit(body)
-            except Unreachable:
-                answer = await self._http.submit(body)  # between two places is no place to give up at once
+            answer = await self._submit_surely(body)
         except ClientError as error:
             self._dispatch(c.Vanished((prompt.prompt_id,), self._state.version))
             raise type(error)(
@@ -305,6 +302,18 @@ class Connection:
             self._dispatch(c.Removed((prompt.prompt_id,)))
         name = job.facts.name if job is not None else prompt.name
         self._accept(answer, body["prompt"], body["extra_data"], name, mine=mine)
+
+    async def _submit_surely(self, body: Mapping[str, Any]) -> Submitted:
+        """Between two places is no place to give up at once. If only the answer was lost, the job is in the queue: the
+        same id must not be submitted twice."""
+        try:
+            return await self._http.submit(body)
+        except Unreachable:
+            queue = await self._http.queue(self._raw.known(self._state.jobs))
+            for item in (*queue.running, *queue.waiting):
+                if self._raw.id(item.prompt_id) == body["prompt_id"]:
+                    return Submitted(item.prompt_id, item.number)
+            return await self._http.submit(body)
 
     def _not_waiting(self, prompt_id: str) -> Missing:
         return Missing(f"Job {prompt_id[:8]} does not wait any more: it runs, or has ended.", where=self.target.url)

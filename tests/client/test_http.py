@@ -147,3 +147,18 @@ async def test_nan_and_lone_surrogates_go_back_as_they_came() -> None:
     async with FakeComfy() as server, Http(Target.parse(server.url)) as http:
         await http.submit({"prompt": graph})
         assert server.asked("POST", "/prompt")[0].body["prompt"] == graph
+
+
+async def test_what_may_take_long_is_given_longer() -> None:
+    waits: dict[str, float] = {}
+
+    def note(request: httpx.Request) -> httpx.Response:
+        waits[f"{request.method} {request.url.path}"] = request.extensions["timeout"]["read"]
+        return httpx.Response(200, json={"exec_info": {}, "prompt_id": "p"})
+
+    async with Http(Target.parse("box", timeout=7.0), transport=httpx.MockTransport(note)) as http:
+        await http.queue_remaining()
+        await http.submit({})
+        await http.object_info()
+    assert waits["GET /prompt"] == 7.0
+    assert waits["POST /prompt"] == waits["GET /object_info"] == http_module.PATIENCE

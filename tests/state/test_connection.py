@@ -155,6 +155,25 @@ async def test_a_move_that_fails_half_way_loses_no_graph() -> None:
         server.release()
 
 
+async def test_a_move_whose_answer_is_lost_submits_once() -> None:
+    async with FakeComfy() as server, connected(server.url) as connection:
+        server.hold("3", 1)
+        await connection.submit(txt2img())
+        await server.held()
+        a, b = [(await connection.submit(txt2img(seed=seed))).prompt_id for seed in (2, 3)]
+        await until(connection, lambda s: s.waiting == (a, b))
+
+        async def lost(request: web.Request) -> web.StreamResponse:
+            await server._post_prompt(request)
+            return status(504)
+
+        server.answer("POST", "/prompt", lost)
+        await connection.move(b, 0)
+        assert connection.state.waiting == (b, a)
+        assert sorted(item.prompt_id for item in server.pending) == sorted((a, b))
+        server.release()
+
+
 async def test_interrupt_only_what_is_meant() -> None:
     async with FakeComfy() as server, connected(server.url) as connection:
         server.hold("3", 2)
