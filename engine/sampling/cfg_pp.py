@@ -58,10 +58,10 @@ def dpmpp_2s_ancestral_cfg_pp(
             x = denoised + derivative(x, s, negative) * down
         else:
             h = (s / down).log()
-            mid = s * (-h / 2).exp()
-            moved = x + (denoised - negative)
-            x2 = (mid / s) * moved - (-h / 2).expm1() * denoised
-            x = (down / s) * moved - (-h).expm1() * model(x2, mid)
+            mid = s.log().lerp(down.log(), 0.5).exp()
+            x2 = (mid / s) * (x + (denoised - negative)) - (-h / 2).expm1() * denoised
+            denoised2, negative = model.both(x2, mid)
+            x = (down / s) * (x + (denoised - negative)) - (-h).expm1() * denoised2
         if s_next > 0:
             x = x + draw(s, s_next) * up
     return x

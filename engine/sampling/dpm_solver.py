@@ -127,7 +127,7 @@ def dpmpp_2s_ancestral(
             x = x + derivative(x, s, denoised) * (down - s)
         else:
             h = (s / down).log()
-            mid = s * (-h / 2).exp()
+            mid = s.log().lerp(down.log(), 0.5).exp()
             x2 = (mid / s) * x - (-h / 2).expm1() * denoised
             x = (down / s) * x - (-h).expm1() * model(x2, mid)
         if s_next > 0:
@@ -154,7 +154,7 @@ def _dpmpp_sde(
         if s_next == 0:
             x = x + derivative(x, s, denoised) * (s_next - s)
             continue
-        mid = s * (s_next / s) ** r
+        mid = s.log().lerp(s_next.log(), r).exp()
         down, up = ancestral_step(s, mid, eta)
         x2 = (down / s) * x - (down / s - 1) * denoised + draw(s, mid) * up
         denoised2 = model(x2, mid)

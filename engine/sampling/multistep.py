@@ -34,16 +34,39 @@ def ipndm(model: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, callba
 def ipndm_v(
     model: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, callback: Callback, order: int = 4
 ) -> Tensor:
-    """iPNDM for uneven steps: Adams–Bashforth through the sigmas as they are."""
-    slopes: list[Tensor] = []
+    """iPNDM for uneven steps, in Newton's form: slope, and its differences scaled to the newest step.
+
+    The weight of the second difference is the one in use everywhere; Adams–Bashforth's own (see `lms`)
+    has its factors grouped otherwise.
+    """
+    slopes: list[Tensor] = []  # the newest first
     for i, (s, s_next) in enumerate(sigmas.unfold(0, 2, 1)):
         denoised = model(x, s)
         callback(i, denoised)
         if s_next == 0:
             return denoised
-        slopes = [*slopes, derivative(x, s, denoised)][-order:]
-        x = x + adams_bashforth(slopes, sigmas[i + 1 - len(slopes) : i + 1], s, s_next)
+        slopes = [derivative(x, s, denoised), *slopes][:order]
+        h = [float(sigmas[i + 1 - k] - sigmas[i - k]) for k in range(len(slopes))]
+        x = x + _uneven(slopes, h) * h[0]
     return x
+
+
+def _uneven(d: list[Tensor], h: list[float]) -> Tensor:
+    """The mean slope over the next step h[0], from slopes d at the ends of the steps h[1], h[2], … (the newest first)."""
+    mean = d[0]
+    if len(d) >= 2:
+        first = d[0] - d[1]
+        mean = mean + h[0] / (2 * h[1]) * first
+    if len(d) >= 3:
+        second = first - h[1] / h[2] * (d[1] - d[2])
+        mean = mean + (1 - h[0] ** 2 / (3 * h[1] * (h[1] + h[2]))) / 2 * second
+    if len(d) >= 4:
+        b = h[1] * (h[1] + h[2]) / (h[2] * (h[2] + h[3]))
+        third = second - b * (d[1] - d[2]) + b * (h[2] / h[3] * d[2] - h[1] / h[2] * d[3])
+        h01, h012 = h[0] + h[1], h[0] + h[1] + h[2]
+        inner = (1 - h[0] / (3 * h01)) / 2 + (1 - h[0] / (2 * h01)) * h[0] / (6 * h012)
+        mean = mean + inner * (h[0] * h01 * h012) / (h[1] * (h[1] + h[2]) * (h[1] + h[2] + h[3])) * third
+    return mean
 
 
 def deis(model: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, callback: Callback, order: int = 3) -> Tensor:

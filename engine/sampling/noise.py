@@ -47,8 +47,12 @@ class NoiseSource:
 
         A virtual Brownian tree (Li et al. 2020, "Scalable Gradients for SDEs"), on the CPU unless `on_device`.
         """
+        import warnings
+
         import torchsde
 
+        # the tree rounds its ends, and then finds that the first level lies a millionth beyond them
+        warnings.filterwarnings("ignore", message="Should have t", module="torchsde")
         place = x.device if on_device else torch.device("cpu")
         low, high = (float(s) for s in (sigmas[sigmas > 0].min(), sigmas.max()))
         tree: Any = torchsde.BrownianTree(

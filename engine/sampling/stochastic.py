@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -111,8 +112,7 @@ def seeds_2(
         if eta:
             rest = (r - 1) * h * eta
             w = rest.exp() * w
-            if r != 1:
-                w = w + (-(2 * rest).expm1()).sqrt() * draw(mid, t)
+            w = w + (-(2 * rest).expm1()).sqrt() * draw(mid, t)  # drawn at r = 1 too, where it weighs nothing
             x = x + t * w
     return x
 
@@ -198,6 +198,8 @@ def _sa_solver(
     draw, tau_at = noise.independent(x), _tau(sigmas)
     lam = [float(-s.log()) for s in sigmas]
     answers: list[Tensor] = []
+    # towards zero the orders fall, so that the last steps rest on few points
+    steps = len(sigmas) - 1 if sigmas[-1] == 0 else 1 << 30
     predicted, h, tau, w = x, 0.0, 0.0, torch.zeros_like(x)
     for i, (s, s_next) in enumerate(sigmas.unfold(0, 2, 1)):
         denoised = model(predicted, s)
@@ -206,29 +208,23 @@ def _sa_solver(
         if i == 0 or (s_next == 0 and not again):
             x = predicted
         else:
-            used = answers[-orders[1] :]
+            used = answers[-min(orders[1], steps - i) :]
             weights = stochastic_adams(lam[i + 1 - len(used) : i + 1], lam[i - 1], lam[i], tau)
-            x = (s / sigmas[i - 1]) * _exp(-(tau**2) * h) * x + _combine(weights, used) + w
+            x = (s / sigmas[i - 1]) * math.exp(-(tau**2) * h) * x + _combine(weights, used) + w
             if again:
                 denoised = model(x, s)
                 answers[-1] = denoised
         if s_next == 0:
             return denoised
         tau = tau_at(s_next)
-        used = answers[-orders[0] :]
+        used = answers[-min(orders[0], steps - 1 - i) :]
         weights = stochastic_adams(lam[i + 1 - len(used) : i + 1], lam[i], lam[i + 1], tau)
         h = lam[i + 1] - lam[i]
         w = torch.zeros_like(x)
         if tau:
-            w = draw(s, s_next) * s_next * (1 - _exp(-2 * tau**2 * h)) ** 0.5
-        predicted = (s_next / s) * _exp(-(tau**2) * h) * x + _combine(weights, used) + w
+            w = draw(s, s_next) * s_next * (1 - math.exp(-2 * tau**2 * h)) ** 0.5
+        predicted = (s_next / s) * math.exp(-(tau**2) * h) * x + _combine(weights, used) + w
     return predicted
-
-
-def _exp(v: float) -> float:
-    import math
-
-    return math.exp(v)
 
 
 def _combine(weights: Sequence[float], answers: Sequence[Tensor]) -> Tensor:
