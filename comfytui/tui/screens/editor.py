@@ -86,12 +86,15 @@ class Editor(Container):
         super().__init__(id="editor")
         self.draft: Draft = NOTHING
         self.path: Path | None = None
+        self.active = False  # it is what the screen shows
         self._info: Mapping[str, Any] | None = None
         self._fields: dict[Place, Field] = {}
         self._lines: dict[Place, FormLine] = {}
         self._typed: dict[Place, str] = {}  # what was typed and is not accepted → why
         self._refused: dict[Place, str] = {}  # what the server said about it
         self._problems: list[Problem] | None = None
+        self._ready = asyncio.Event()  # its panes are there: a workflow of the command line is opened before that
+        self._building = asyncio.Lock()  # a catalogue may arrive while the form is being made
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="editor-form", classes="pane", can_focus=False):
@@ -107,6 +110,7 @@ class Editor(Container):
         self.query_one("#editor-lines").styles.height = "auto"
         for pane, share in (("form", "5fr"), ("more", "5fr"), ("side", "3fr")):
             self.query_one(f"#editor-{pane}").styles.width = share
+        self._ready.set()
 
     @property
     def dashboard(self) -> Dashboard:
@@ -116,31 +120,37 @@ class Editor(Container):
 
     async def open(self, draft: Draft, path: Path | None, info: Mapping[str, Any] | None) -> None:
         """Show a draft. `info` is the server's catalogue, None if it is not known yet."""
+        self.active = True
+        await self._ready.wait()
         self.draft, self.path, self._info = draft, path, info
         self._typed, self._refused, self._problems = {}, {}, None
         await self._build()
         self._show_all()
         self._check_soon()
-        first = next(iter(self._lines.values()), None)
-        if first is not None and (editor := first.editor(first.fields[0].place)) is not None:
-            editor.focus()
-        else:
+        self._focus_first()
+
+    def _focus_first(self) -> None:
+        if self._lines:
+            self._focus(next(iter(self._lines)))
+        elif not self.has_class("-more"):
             self.action_more()
 
     async def learn(self, info: Mapping[str, Any] | None) -> None:
         """The server's catalogue is known now, or another one is: choices, ranges and what is missing."""
         if info is None or info is self._info:
             return
+        await self._ready.wait()
         self._info = info
         self._typed = {}  # the form is made anew, from what was accepted
         focused = self._focused_place()
+        elsewhere = self.has_focus_within and focused is None  # among the other inputs, or reading
         await self._build()
         self._show_all()
         self._check_soon()
-        if focused is not None and (line := self._lines.get(focused)) is not None:
-            editor = line.editor(focused)
-            if editor is not None:
-                editor.focus()
+        if focused is not None:
+            self._focus(focused)
+        elif self.active and not elsewhere:
+            self._focus_first()
 
     async def _build(self) -> None:
         """Make the form anew from the draft."""
@@ -159,7 +169,7 @@ class Editor(Container):
             widgets.append(widget)
             self._lines.update({field.place: widget for field in line})
         holder = self.query_one("#editor-lines", Vertical)
-        async with self.batch():
+        async with self._building, self.batch():
             await holder.remove_children()
             await holder.mount_all(widgets)
 
@@ -266,13 +276,16 @@ class Editor(Container):
         self.toggle_class("-more")
         self.remove_class("-side")
         if self.has_class("-more"):
-            self.query_one("#editor-more LineList", LineList).focus()
+            self.call_after_refresh(self.query_one("#editor-more LineList", LineList).focus)
         elif self._lines:
-            self._focus(next(iter(self._lines)))
+            self._focus_first()
 
     def action_side(self) -> None:
         self.toggle_class("-side")
-        (self.query_one("#editor-side") if self.has_class("-side") else self).focus()
+        if self.has_class("-side"):
+            self.call_after_refresh(self.query_one("#editor-side").focus)
+        else:
+            self._focus_first()
 
     def action_seed_mode(self) -> None:
         if self.draft.has_seed:
@@ -290,6 +303,8 @@ class Editor(Container):
         connection = self.dashboard.session.connection
         if connection is None:
             return
+        for place, line in self._lines.items():
+            self._take(place, line.text(place))
         if self._typed:
             place, why = next(iter(self._typed.items()))
             self._focus(place)
@@ -330,7 +345,8 @@ class Editor(Container):
         line = self._lines.get(place)
         editor = line.editor(place) if line is not None else None
         if editor is not None:
-            editor.focus()
+            # Later, because a pane that was hidden until now takes no focus before the next layout.
+            self.call_after_refresh(editor.focus)
 
     # Drawing
 

@@ -264,7 +264,7 @@ class NodesView(ScreenView):
     def action_filter(self) -> None:
         self._show_pane("list")
         self.add_class("-searching")
-        self.query_one(Input).focus()
+        self.call_after_refresh(self.query_one(Input).focus)
 
     def action_takers(self) -> None:
         if (node := self.node) is not None and node.outputs:
@@ -312,7 +312,8 @@ class NodesView(ScreenView):
     def _show_pane(self, pane: str) -> None:
         self._pane = pane
         self._lay_out()
-        {"tree": self._tree, "list": self._list, "card": self._card_list}[pane].focus(scroll_visible=False)
+        shown = {"tree": self._tree, "list": self._list, "card": self._card_list}[pane]
+        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
     def _lay_out(self) -> None:
         narrow = self.app.size.width < 120

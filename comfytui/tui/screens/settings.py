@@ -242,7 +242,8 @@ class SettingsView(ScreenView):
 
     def action_switch_pane(self) -> None:
         self.toggle_class("-server")
-        (self.query_one("#settings-server") if self.has_class("-server") else self._list).focus()
+        shown = self.query_one("#settings-server") if self.has_class("-server") else self._list
+        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
     def go_back(self) -> bool:
         if self.has_class("-server"):

@@ -274,11 +274,12 @@ class WorkflowsView(ScreenView):
 
     def action_filter(self) -> None:
         self.add_class("-searching")
-        self.query_one(Input).focus()
+        self.call_after_refresh(self.query_one(Input).focus)
 
     def action_switch_pane(self) -> None:
         self.toggle_class("-preview")
-        (self.query_one("#workflows-preview") if self.has_class("-preview") else self._list).focus()
+        shown = self.query_one("#workflows-preview") if self.has_class("-preview") else self._list
+        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
     def action_open_path(self) -> None:
         self.run_worker(self._ask_path(), name="ask for a path", group="dialog", exclusive=True)
@@ -345,14 +346,16 @@ class WorkflowsView(ScreenView):
 
     def go_back(self) -> bool:
         if self.editing:
-            if self._editor.has_class("-more") or self._editor.has_class("-side"):
-                self._editor.remove_class("-side")
-                if self._editor.has_class("-more"):
-                    self._editor.action_more()
+            if self._editor.has_class("-more"):
+                self._editor.action_more()
+                return True
+            if self._editor.has_class("-side"):
+                self._editor.action_side()
                 return True
             self._keep()
             self.remove_class("-editing")
-            self._list.focus()
+            self._editor.active = False
+            self.call_after_refresh(self._list.focus)
             self._show_preview()
             if self._back_to and self._back_to != self.screen_id:
                 self.run_worker(self.dashboard.action_show(self._back_to), name="show")

@@ -35,7 +35,6 @@ class FieldDialog(ModalScreen[str | None]):
     def __init__(self, field: Field, parse: Parse) -> None:
         super().__init__()
         self._field, self._parse = field, parse
-        self._text: str | None = None
 
     def compose(self) -> ComposeResult:
         field = self._field
@@ -43,7 +42,7 @@ class FieldDialog(ModalScreen[str | None]):
             dialog.border_title = Content(sanitize.line(f"{field.title} · {field.input}"))
             dialog.border_subtitle = Content("F5 accept · esc" if field.multiline else "enter · esc")
             yield FormLine([field], [sanitize.line(field.input)])
-            yield Static(Text(_accepts(field)), classes="dim")
+            yield Static(Text(_told(field)), classes="dim")
 
     def on_mount(self) -> None:
         editor = self.query_one(FormLine).editor(self._field.place)
@@ -53,12 +52,15 @@ class FieldDialog(ModalScreen[str | None]):
     @on(Edited)
     def _edited(self, message: Edited) -> None:
         message.stop()
-        self._text = message.text
-        parsed = self._parse(self._field, message.text)
+        self._accepts(message.text)
+
+    def _accepts(self, text: str) -> bool:
+        """Whether the text is accepted; if not, the reason is shown."""
+        parsed = self._parse(self._field, text)
         refused = isinstance(parsed, WorkflowError)
-        self.query_one(FormLine).note(
-            self._field.place, sanitize.line(f"{parsed.problem}. {parsed.fix}") if refused else ""
-        )
+        note = sanitize.line(f"{parsed.problem}. {parsed.fix}") if refused else ""
+        self.query_one(FormLine).note(self._field.place, note)
+        return not refused
 
     def action_enter(self) -> None:
         """Enter accepts a line; in a longer text it is a line break."""
@@ -68,16 +70,15 @@ class FieldDialog(ModalScreen[str | None]):
             self.action_accept()
 
     def action_accept(self) -> None:
-        if self._text is None:
-            self.dismiss(None)
-        elif not isinstance(self._parse(self._field, self._text), WorkflowError):
-            self.dismiss(self._text)
+        text = self.query_one(FormLine).text(self._field.place)
+        if self._accepts(text):
+            self.dismiss(text)
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
 
-def _accepts(field: Field) -> str:
+def _told(field: Field) -> str:
     """Kind, range, default and the server's words about it."""
     text = field.kind
     if field.min is not None or field.max is not None:

@@ -226,30 +226,39 @@ class FormLine(Vertical):
         """`seed_mode` adds the choice of what becomes of the seed."""
         super().__init__()
         self.fields = tuple(fields)
-        self._labels = tuple(labels)
         self._seed_mode = seed_mode
         self._notes: dict[Place, str] = {}
-        self._editors: dict[Place, ValueInput | PromptArea] = {}
-        self._label_widgets: dict[Place, Static] = {}
+        # Made here and not in `compose`, which runs later: the owner may speak to a line that is not mounted yet.
+        self._editors = {field.place: self._make(field) for field in fields}
+        self._labels = {
+            field.place: _label(label, n) for n, (field, label) in enumerate(zip(fields, labels, strict=True))
+        }
+        self._note = Static(classes="note", markup=False)
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            for index, (field, label) in enumerate(zip(self.fields, self._labels, strict=True)):
-                text = Text(cut_middle(label, LABEL) if not index else label)
-                widget = Static(text, classes="label -later" if index else "label")
-                editor: ValueInput | PromptArea
-                editor = PromptArea(field) if field.multiline and field.kind == "string" else ValueInput(field)
-                editor.set_class(len(self.fields) > 1 or self._seed_mode is not None, "-short")
-                self._label_widgets[field.place], self._editors[field.place] = widget, editor
-                yield widget
+            for place, editor in self._editors.items():
+                yield self._labels[place]
                 yield editor
             if self._seed_mode is not None:
                 yield SeedModes(self._seed_mode)
-        yield Static(classes="note", markup=False)
+        yield self._note
+
+    def _make(self, field: Field) -> ValueInput | PromptArea:
+        if field.kind == "string" and (field.multiline or "\n" in shown(field.value)):
+            return PromptArea(field)
+        editor = ValueInput(field)
+        editor.set_class(len(self.fields) > 1 or self._seed_mode is not None, "-short")
+        return editor
 
     def editor(self, place: Place) -> ValueInput | PromptArea | None:
         """The editor of an input, if it is on this line."""
         return self._editors.get(place)
+
+    def text(self, place: Place) -> str:
+        """What stands in an editor now; messages of the last keys may still be on their way."""
+        editor = self._editors[place]
+        return editor.text if isinstance(editor, PromptArea) else editor.value
 
     def put(self, place: Place, value: Any) -> None:
         """Show a value that was not typed here."""
@@ -262,7 +271,7 @@ class FormLine(Vertical):
 
     def mark(self, place: Place, changed: bool) -> None:
         """Whether the value differs from the document."""
-        self._label_widgets[place].set_class(changed, "-changed")
+        self._labels[place].set_class(changed, "-changed")
 
     def note(self, place: Place, text: str) -> None:
         """Say what is wrong with an input; nothing for an empty text."""
@@ -270,14 +279,13 @@ class FormLine(Vertical):
             return
         self._notes[place] = text
         said = [each for each in self._notes.values() if each]
-        widget = self.query_one(".note", Static)
-        widget.update(Text("\n".join("✗ " + each for each in said)))
-        widget.set_class(bool(said), "-said")
+        self._note.update(Text("\n".join("✗ " + each for each in said)))
+        self._note.set_class(bool(said), "-said")
 
     @on(Input.Changed)
     def _input(self, event: Input.Changed) -> None:
         event.stop()
-        if isinstance(event.input, ValueInput) and event.value != shown(event.input.field.value):
+        if isinstance(event.input, ValueInput):
             self.post_message(Edited(event.input.field.place, event.value))
 
     @on(TextArea.Changed)
@@ -285,3 +293,8 @@ class FormLine(Vertical):
         event.stop()
         if isinstance(event.text_area, PromptArea):
             self.post_message(Edited(event.text_area.field.place, event.text_area.text))
+
+
+def _label(text: str, place: int) -> Static:
+    """A label; those after the first on a line stand close to their editors."""
+    return Static(Text(text if place else cut_middle(text, LABEL)), classes="label -later" if place else "label")

@@ -1,0 +1,129 @@
+"""The Settings screen and the help: kept in the file, refused with a reason, drawn from the registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from comfytui.settings import files
+from comfytui.tui import actions
+from comfytui.tui.screens.settings import SettingsView
+from comfytui.tui.widgets.line_list import LineList
+
+from .serving import own_folders, ready, said, screen_text, serve, until
+
+__all__ = ["own_folders"]
+
+
+@pytest.fixture(autouse=True)
+def _own(own_folders: Path) -> None:
+    """Nobody's settings."""
+
+
+async def opened(pilot) -> SettingsView:
+    await ready(pilot)
+    await pilot.app.action_show("settings")
+    await until(pilot, lambda: pilot.app.query_one("#settings-list", LineList).keys)
+    return pilot.app.query_one(SettingsView)
+
+
+async def change(pilot, key: str) -> None:
+    pilot.app.query_one("#settings-list", LineList).move_to(key)
+    await pilot.pause()
+    await pilot.press("e")
+
+
+async def test_settings_are_changed_checked_and_kept() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await change(pilot, "previews")  # a yes becomes a no
+        await until(pilot, lambda: not app.settings.previews)
+        await change(pilot, "images")  # a choice is picked
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"shad", "enter")
+        await until(pilot, lambda: app.settings.images == "shades")
+        await change(pilot, "workflow_folders")  # a list is typed
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = "~/a, ~/b"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.settings.workflow_folders == ("~/a", "~/b"))
+        await change(pilot, "engine.port")  # a number is checked
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = "99999"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.last_error)
+        assert "engine.port" in (app.last_error or "") and app.settings.engine.port == 8188
+        kept = files.load()
+        assert (kept.previews, kept.images, kept.workflow_folders, kept.engine.port) == (
+            False, "shades", ("~/a", "~/b"), 8188,
+        )  # fmt: skip
+        app.query_one("#settings-list", LineList).move_to("previews")
+        await pilot.pause()
+        await pilot.press("x")
+        await until(pilot, lambda: app.settings.previews)
+        assert files.load().previews
+
+
+async def test_a_theme_is_used_at_once() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await change(pilot, "theme")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"contrast", "enter")
+        await until(pilot, lambda: app.palette.theme.name == "contrast")
+        assert files.load().theme == "contrast"
+
+
+async def test_the_servers_facts_and_its_memory() -> None:
+    app, server = serve()
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "Comfy.Locale" in said(app, "#settings-facts"))
+        facts = said(app, "#settings-facts")
+        assert "0.3.76" in facts and "cuda:0 NVIDIA" in facts and "15.0/24 GB" in facts
+        await pilot.press("F")
+        await until(pilot, lambda: any(asked[0] == "free" for asked in server.asked))
+        free = next(asked for asked in server.asked if asked[0] == "free")
+        assert free[1] == {"unload_models": True, "free_memory": True}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10)])
+async def test_small_terminals(size: tuple[int, int]) -> None:
+    app, _ = serve()
+    async with app.run_test(size=size) as pilot:
+        view = await opened(pilot)
+        await pilot.press("v")
+        assert view.has_class("-server")
+        await pilot.press("escape")
+        assert not view.has_class("-server")
+
+
+@pytest.mark.parametrize("size", [(120, 60), (60, 15)])
+async def test_help_lists_every_key_of_the_screen_with_the_users_own(size: tuple[int, int]) -> None:
+    app, _ = serve(keys={"settings.unload": "ctrl+b"})
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        text = said(app, "Static")
+        for action in (*actions.of("settings"), *actions.of(actions.APP), *actions.of(actions.LIST)):
+            assert action.description in text
+        assert "ctrl+b" in text and "ssh -L" in text
+        await pilot.press("j", "k", "escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_help_shows_on_every_screen() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot)
+        for spec in actions.SCREENS:
+            await app.action_show(spec.id)
+            await pilot.press("f1")
+            await until(pilot, lambda: len(app.screen_stack) == 2)
+            assert spec.title in screen_text(app)
+            await pilot.press("escape")
