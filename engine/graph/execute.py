@@ -51,6 +51,7 @@ class Executor:
     settings: Settings = field(default_factory=Settings)
     services: dict[str, Any] = field(default_factory=dict)  # what nodes share, e.g. loaded models
     release_memory: Callable[[], None] = lambda: None  # called when memory ran out
+    device_lost: bool = False  # nothing can run any more until the process is started again
 
     def run(
         self,
@@ -243,6 +244,7 @@ class _Run:
             "current_outputs": list(self._results),
         }
         self._progress.error(node_id, definition.name, self._executed, details)
+        self._executor.device_lost |= is_device_lost(error)
         if out_of_memory:
             # The traceback's frames hold the node's tensors: without this they would outlive the unloading.
             error.__traceback__ = None
@@ -275,6 +277,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """A GPU after an illegal access or a failed assertion: every later call of the process fails too."""
+    return isinstance(error, RuntimeError) and not is_out_of_memory(error) and "CUDA error:" in str(error)
 
 
 def shown(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from engine.files.folders import Folders
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - it is no error
     """The user interrupted the prompt; not an error."""
 
 

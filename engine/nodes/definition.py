@@ -103,7 +103,9 @@ class NodeDefinition:
         return entry
 
 
-def node(name: str, *, inputs: Sequence[Input] = (), outputs: Sequence[Output] = (), **flags: Any) -> Callable[[Callable[..., Any]], NodeDefinition]:
+def node(
+    name: str, *, inputs: Sequence[Input] = (), outputs: Sequence[Output] = (), **flags: Any
+) -> Callable[[Callable[..., Any]], NodeDefinition]:
     """Make the decorated function a node; `flags` are the other fields of `NodeDefinition`."""
 
     def make(function: Callable[..., Any]) -> NodeDefinition:

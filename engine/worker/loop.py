@@ -155,6 +155,9 @@ class Loop:
         finally:
             self._interrupts.pop(prompt_id, None)
         sink.finish(finished)
+        if self._executor.device_lost:
+            log.error("The GPU answers nothing any more; the worker is started again")
+            os._exit(3)
 
     def _free(self, message: m.Free) -> None:
         if message.free_memory:

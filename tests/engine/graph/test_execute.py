@@ -447,6 +447,23 @@ def test_after_want_of_memory_everything_is_released(error: Exception) -> None:
     assert len(engine.executor.cache) == 0
 
 
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (torch.OutOfMemoryError("CUDA error: out of memory"), False),
+    ],
+)
+def test_a_lost_device_is_noticed(error: Exception, lost: bool) -> None:
+    def fail() -> None:
+        raise error
+
+    engine = Engine(define("Fail", fail, outputs=(), output_node=True))
+    engine.run({"1": node("Fail")})
+    assert engine.executor.device_lost is lost
+
+
 def test_wrong_return_value_names_the_class() -> None:
     engine = Engine(define("Odd", lambda: 3))
     (data,) = engine.run({"1": node("Odd"), "2": node("Show", x=["1", 0])}).of("execution_error")
