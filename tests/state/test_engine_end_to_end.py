@@ -13,7 +13,7 @@ import pytest
 from comfytui.client.errors import Refused
 from comfytui.state.connection import Connection
 from comfytui.state.model import JobState
-from tests.engine.conftest import REPOSITORY, RunningEngine, start_engine
+from tests.support.engine import REPOSITORY, RunningEngine, start_engine
 from tests.state.conftest import connected, until
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

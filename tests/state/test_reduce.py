@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -17,7 +18,8 @@ from comfytui.state import changes as c
 from comfytui.state.model import Job, JobState, Link, NodeState, Phase, ServerState
 from comfytui.state.reduce import reduce, unlisted
 from comfytui.state.runs import TIMELINE, advance
-from tests.support.replay import SHARED, FakeComfy, Finish, Queued, Recording, txt2img, with_id
+from tests.support.samples import SHARED, Finish, Queued, Recording, txt2img, with_id
+from tests.support.script import Script
 
 ME = "my-client"
 P, Q = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -40,11 +42,9 @@ def accepted(prompt_id: str = P, number: float = 0.0, **options: Any) -> c.Accep
 
 def run_events(prompt_id: str = P, dialect: str = "new", graph: dict[str, Any] | None = None) -> list[m.Event]:
     """The events of a whole run, as the scripted server sends them."""
-    server = FakeComfy(dialect=dialect)
     job = Queued(0, prompt_id, graph or txt2img(), {"client_id": ME, "preview_method": "auto"}, ["9"])
-    server.flags[ME] = {"supports_preview_metadata": True}
     events: list[m.Event] = []
-    for step in server.default_run(job):
+    for step in Script(itertools.count(1), dialect, metadata=True).steps(job):
         if isinstance(step, Finish):
             events.append(m.Executing(None, None, prompt_id))
         elif isinstance(step, bytes):

@@ -35,221 +35,71 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import io
 import itertools
 import json
 import threading
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
 from PIL import Image
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "recordings"  # absent in most checkouts; tests skip then
-HOSTILE = (
-    "evil\x1b]0;owned\x07\x1b[31m\u202egnp.exe\u2028\x9b2J\u200b[bold red]tag[/]"  # for names, titles and messages
+from tests.support.samples import (
+    HOSTILE,
+    OBJECT_INFO,
+    SHARED,
+    Drop,
+    Finish,
+    Graph,
+    Hold,
+    Queued,
+    Recording,
+    Step,
+    frame,
+    html,
+    node_info,
+    now,
+    picture,
+    plain_preview_frame,
+    preview_frame,
+    status,
+    text,
+    txt2img,
+    with_id,
 )
+from tests.support.script import Script
 
-Graph = dict[str, Any]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]] | web.Response
 
-
-@dataclass(frozen=True)
-class Drop:
-    """End every socket without a goodbye."""
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Wait for `release`."""
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The end of a prompt as the server records it: success, error or interrupted."""
-
-    outcome: str = "success"
-    outputs: Mapping[str, Any] | None = None  # None: those of the `executed` frames before
-    error: Mapping[str, Any] | None = None  # data of the last status message
-
-
-Step = Mapping[str, Any] | str | bytes | Drop | Hold | Finish
-
-
-def txt2img(*, seed: int = 1, steps: int = 4, text: str = "a red circle", prefix: str = "img") -> Graph:
-    """A graph as everybody has: seven nodes, one picture."""
-    return {
-        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "demo.safetensors"}},
-        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
-        "6": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 1], "text": text}, "_meta": {"title": "Positive"}},
-        "7": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 1], "text": "blurry"}},
-        "3": {
-            "class_type": "KSampler",
-            "inputs": {
-                "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0],
-                "seed": seed, "steps": steps, "cfg": 7.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
-            },
-        },
-        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-        "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": prefix}},
-    }  # fmt: skip
-
-
-def _node(name: str, inputs: dict[str, Any], outputs: list[str], category: str, *, end: bool = False) -> dict[str, Any]:
-    return {
-        "input": {"required": inputs},
-        "input_order": {"required": list(inputs)},
-        "output": outputs,
-        "output_is_list": [False] * len(outputs),
-        "output_name": outputs,
-        "name": name,
-        "display_name": name,
-        "description": "",
-        "python_module": "nodes",
-        "category": category,
-        "output_node": end,
-    }
-
-
-OBJECT_INFO: dict[str, Any] = {
-    node["name"]: node
-    for node in (
-        _node("CheckpointLoaderSimple", {"ckpt_name": [["demo.safetensors"]]}, ["MODEL", "CLIP", "VAE"], "loaders"),
-        _node("EmptyLatentImage", {
-            "width": ["INT", {"default": 512, "min": 16, "max": 16384, "step": 8}],
-            "height": ["INT", {"default": 512, "min": 16, "max": 16384, "step": 8}],
-            "batch_size": ["INT", {"default": 1, "min": 1, "max": 4096}],
-        }, ["LATENT"], "latent"),
-        _node("CLIPTextEncode", {"text": ["STRING", {"multiline": True}], "clip": ["CLIP"]}, ["CONDITIONING"], "conditioning"),
-        _node("KSampler", {
-            "model": ["MODEL"],
-            "seed": ["INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": True}],
-            "steps": ["INT", {"default": 20, "min": 1, "max": 10000}],
-            "cfg": ["FLOAT", {"default": 8.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}],
-            "sampler_name": [["euler", "heun"]],
-            "scheduler": [["normal", "karras"]],
-            "positive": ["CONDITIONING"],
-            "negative": ["CONDITIONING"],
-            "latent_image": ["LATENT"],
-            "denoise": ["FLOAT", {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01}],
-        }, ["LATENT"], "sampling"),
-        _node("VAEDecode", {"samples": ["LATENT"], "vae": ["VAE"]}, ["IMAGE"], "latent"),
-        _node("LoadImage", {"image": [["example.png"], {"image_upload": True}]}, ["IMAGE", "MASK"], "image"),
-        _node("EmptyImage", {
-            "width": ["INT", {"default": 512}], "height": ["INT", {"default": 512}],
-            "batch_size": ["INT", {"default": 1}], "color": ["INT", {"default": 0}],
-        }, ["IMAGE"], "image"),
-        _node("ImageInvert", {"image": ["IMAGE"]}, ["IMAGE"], "image"),
-        _node("SaveImage", {"images": ["IMAGE"], "filename_prefix": ["STRING", {"default": "ComfyUI"}]}, [], "image", end=True),
-        _node("PreviewImage", {"images": ["IMAGE"]}, [], "image", end=True),
-    )
-}  # fmt: skip
-
-
-def picture(width: int = 64, height: int = 64, *, kind: str = "PNG", colour: str = "#c04030") -> bytes:
-    """A real picture with a second colour in it, so that a renderer has something to show."""
-    image = Image.new("RGB", (width, height), colour)
-    image.paste("#3050c0", (width // 4, height // 4, width // 2, height // 2))
-    data = io.BytesIO()
-    image.save(data, kind)
-    return data.getvalue()
-
-
-def html(status: int = 200) -> web.Response:
-    return web.Response(
-        status=status, text="<!DOCTYPE html><html><body>Welcome to nginx</body></html>", content_type="text/html"
-    )
-
-
-def text(body: str, status: int = 200) -> web.Response:
-    return web.Response(status=status, text=body)
-
-
-def status(code: int) -> web.Response:
-    return web.Response(status=code)
-
-
-def frame(kind: str, **data: Any) -> dict[str, Any]:
-    return {"type": kind, "data": data}
-
-
-def preview_frame(prompt_id: str, node_id: str, image: bytes) -> bytes:
-    """A binary frame of type 4."""
-    about = json.dumps({
-        "node_id": node_id, "prompt_id": prompt_id, "display_node_id": node_id, "parent_node_id": None,
-        "real_node_id": node_id, "image_type": "image/jpeg",
-    }).encode()  # fmt: skip
-    return (4).to_bytes(4, "big") + len(about).to_bytes(4, "big") + about + image
-
-
-def plain_preview_frame(image: bytes) -> bytes:
-    """A binary frame of type 1: JPEG, without metadata."""
-    return (1).to_bytes(4, "big") + (1).to_bytes(4, "big") + image
-
-
-@dataclass
-class Recording:
-    """One prompt of a real server: its graph, the frames that followed, and its history entry."""
-
-    name: str
-    graph: Graph
-    frames: list[dict[str, Any] | bytes]
-    prompt_id: str
-    history: dict[str, Any]
-
-    @classmethod
-    def load(cls, name: str) -> Recording:
-        """`ws-NAME.jsonl` of ../shared/recordings, joined with http.json. Raises FileNotFoundError without them."""
-        exchanges = json.loads((SHARED / "http.json").read_text())
-        noted = [item for item in exchanges if item.get("note") == f"ws:{name}"]
-        posts = [item for item in noted if item["request"]["method"] == "POST"]
-        entries: dict[str, Any] = {}
-        for item in noted:
-            if item["request"]["method"] == "GET":
-                entries |= item["response"]["json"]
-        prompt_id = posts[0]["response"]["json"]["prompt_id"]
-        frames: list[dict[str, Any] | bytes] = []
-        for row in (SHARED / f"ws-{name}.jsonl").read_text().splitlines():
-            item = json.loads(row)
-            frames.append(item["text"] if "text" in item else base64.b64decode(item["binary_base64"]))
-        return cls(name, posts[0]["request"]["json"]["prompt"], frames, prompt_id, entries)
-
-    def steps(self) -> list[Step]:
-        """As a script: the frames between `execution_start` and the end, with the id made replaceable."""
-        own = [
-            item for item in self.frames if isinstance(item, bytes) or item["type"] not in ("status", "feature_flags")
-        ]
-        entry = self.history.get(self.prompt_id, {})
-        messages = entry.get("status", {}).get("messages", [["execution_success", {}]])
-        outcome = {"execution_success": "success", "execution_error": "error"}.get(messages[-1][0], "interrupted")
-        steps: list[Step] = []
-        for item in own:
-            if isinstance(item, bytes):
-                steps.append(item.replace(self.prompt_id.encode(), b"$id-" + b"-" * 32) if item[3] == 4 else item)
-            elif item["type"] == "executing" and item["data"].get("node") is None:
-                steps.append(Finish(outcome, entry.get("outputs", {}), messages[-1][1]))
-                break
-            elif item["data"].get("prompt_id") == self.prompt_id:
-                steps.append(json.loads(json.dumps(item).replace(self.prompt_id, "$id")))
-        return steps
-
-
-@dataclass
-class Queued:
-    number: float
-    prompt_id: str
-    graph: Graph
-    extra_data: dict[str, Any]
-    outputs: list[str]
-
-    def item(self) -> list[Any]:
-        return [self.number, self.prompt_id, self.graph, self.extra_data, self.outputs]
+__all__ = [
+    "HOSTILE",
+    "OBJECT_INFO",
+    "SHARED",
+    "Drop",
+    "FakeComfy",
+    "Finish",
+    "Graph",
+    "Hold",
+    "Queued",
+    "Recording",
+    "Step",
+    "breaking",
+    "frame",
+    "hostile",
+    "html",
+    "picture",
+    "plain_preview_frame",
+    "preview_frame",
+    "status",
+    "text",
+    "txt2img",
+    "web_page",
+    "with_id",
+]
 
 
 @dataclass
@@ -432,13 +282,13 @@ class FakeComfy:
             self.running = job = self.pending.pop(0)
             self._interrupt = False
             await self._status()
-            steps = self.scripts.pop(0) if self.scripts else self.default_run(job)
+            steps = self.scripts.pop(0) if self.scripts else self._default_run(job)
             await self._play(job, steps)
 
     async def _play(self, job: Queued, steps: Sequence[Step]) -> None:
         client = job.extra_data.get("client_id")
         outputs: dict[str, Any] = {}
-        messages: list[Any] = [["execution_start", {"prompt_id": job.prompt_id, "timestamp": _now()}]]
+        messages: list[Any] = [["execution_start", {"prompt_id": job.prompt_id, "timestamp": now()}]]
         for step in steps:
             if self._interrupt:
                 where = {
@@ -446,7 +296,7 @@ class FakeComfy:
                     "node_id": "3",
                     "node_type": "KSampler",
                     "executed": [],
-                    "timestamp": _now(),
+                    "timestamp": now(),
                 }
                 await self.send(frame("execution_interrupted", **where), client)
                 await self._finish(job, Finish("interrupted", None, where), outputs, messages, client)
@@ -484,7 +334,7 @@ class FakeComfy:
         self, job: Queued, end: Finish, outputs: dict[str, Any], messages: list[Any], client: str | None
     ) -> None:  # fmt: skip
         last = {"success": "execution_success", "error": "execution_error"}.get(end.outcome, "execution_interrupted")
-        data = {"prompt_id": job.prompt_id, "timestamp": _now()} | dict(end.error or {}) | {"prompt_id": job.prompt_id}
+        data = {"prompt_id": job.prompt_id, "timestamp": now()} | dict(end.error or {}) | {"prompt_id": job.prompt_id}
         self.history[job.prompt_id] = {
             "prompt": job.item(),
             "outputs": dict(outputs if end.outputs is None else end.outputs),
@@ -500,57 +350,11 @@ class FakeComfy:
         await self._status()
         await self.send(frame("executing", node=None, prompt_id=job.prompt_id), client)
 
-    def default_run(self, job: Queued) -> list[Step]:
-        """The frames of a run in which everything works (or `fail_node` fails), in a real server's order."""
-        new = self.dialect == "new"
-        done: dict[str, Any] = {}
-
-        def state(node: str, value: float, maximum: float, name: str) -> dict[str, Any]:
-            done[node] = {
-                "value": value, "max": maximum, "state": name, "node_id": node, "prompt_id": "$id",
-                "display_node_id": node, "parent_node_id": None, "real_node_id": node,
-            }  # fmt: skip
-            return frame("progress_state", prompt_id="$id", nodes=dict(done))
-
-        steps: list[Step] = [frame("execution_start", prompt_id="$id", timestamp=_now())]
-        steps.append(frame("execution_cached", nodes=[], prompt_id="$id", timestamp=_now()))
+    def _default_run(self, job: Queued) -> Sequence[Step]:
+        flags = self.flags.get(job.extra_data.get("client_id", ""), {})
+        known = bool(flags.get("supports_preview_metadata"))
         failing, self._failing = self._failing, None
-        for node, content in job.graph.items():
-            if self._held == (node, 0):
-                steps.append(Hold())
-            if new:
-                steps.append(state(node, 0, 1, "running"))
-            steps.append(frame("executing", node=node, display_node=node, prompt_id="$id"))
-            if failing is not None and failing[0] == node:
-                error = {
-                    "prompt_id": job.prompt_id, "node_id": node, "node_type": content["class_type"], "executed": [],
-                    "exception_message": failing[2] + "\n", "exception_type": failing[1],
-                    "traceback": ['  File "/srv/nodes.py", line 1, in run\n    raise\n'], "current_inputs": {"steps": [4]},
-                    "current_outputs": [], "timestamp": _now(),
-                }  # fmt: skip
-                return [*steps, frame("execution_error", **error), Finish("error", None, error)]
-            count = content["inputs"].get("steps", 0)
-            for step in range(1, count + 1 if isinstance(count, int) else 1):
-                if self._held == (node, step):
-                    steps.append(Hold())
-                if new:
-                    steps.append(state(node, step, count, "running"))
-                if job.extra_data.get("preview_method", "none") != "none":
-                    flags = self.flags.get(job.extra_data.get("client_id", ""), {})
-                    image = picture(32, 32, kind="JPEG", colour=f"#{min(255, 40 * step):02x}4030")
-                    known = flags.get("supports_preview_metadata")
-                    steps.append(preview_frame("$id", node, image) if known else plain_preview_frame(image))
-                steps.append(frame("progress", value=step, max=count, prompt_id="$id", node=node))
-            if content["class_type"] in ("SaveImage", "PreviewImage"):
-                kind = "output" if content["class_type"] == "SaveImage" else "temp"
-                name = f"{content['inputs'].get('filename_prefix', 'temp')}_{next(self._pictures):05}_.png"
-                output = {"images": [{"filename": name, "subfolder": "", "type": kind}]}
-                steps.append(frame("executed", node=node, display_node=node, output=output, prompt_id="$id"))
-            if new:
-                steps.append(state(node, 1, 1, "finished"))
-        if new:
-            steps.append(frame("execution_success", prompt_id="$id", timestamp=_now()))
-        return [*steps, Finish()]
+        return Script(self._pictures, self.dialect, known, self._held, failing).steps(job)
 
     async def _status(self) -> None:
         await self.send(frame("status", status={"exec_info": {"queue_remaining": self._remaining()}}))
@@ -653,7 +457,7 @@ class FakeComfy:
         extra = dict(body.get("extra_data") or {})
         if "client_id" in body:
             extra["client_id"] = body["client_id"]
-        extra["create_time"] = _now()
+        extra["create_time"] = now()
         self.pending.append(Queued(number, prompt_id, graph, extra, outputs))
         self._news.set()
         await self._status()
@@ -777,28 +581,11 @@ def _refuse(kind: str, message: str, details: str, node_errors: Any = None) -> w
     return web.json_response({"error": error, "node_errors": node_errors or {}}, status=400)
 
 
-def with_id(step: Any, prompt_id: str) -> Any:
-    """A frame of a script with the prompt's id in it."""
-    if isinstance(step, bytes):
-        if step[:4] != b"\0\0\0\4" or b"$id" not in step:
-            return step
-        length = int.from_bytes(step[4:8], "big")
-        about = step[8 : 8 + length].replace(b"$id-" + b"-" * 32, b"$id").replace(b"$id", prompt_id.encode())
-        return step[:4] + len(about).to_bytes(4, "big") + about + step[8 + length :]
-    if isinstance(step, str):
-        return step.replace("$id", prompt_id)
-    return json.loads(json.dumps(step).replace("$id", prompt_id))
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
 def hostile(server: FakeComfy) -> None:
     """Scene: node titles, file names and an error message with everything in them that a terminal must not see."""
     server.object_info = {
         **server.object_info,
-        HOSTILE: {**_node(HOSTILE, {}, ["IMAGE"], HOSTILE), "description": HOSTILE},
+        HOSTILE: {**node_info(HOSTILE, {}, ["IMAGE"], HOSTILE), "description": HOSTILE},
     }
     server.log.append(HOSTILE)
     graph = txt2img(text=HOSTILE, prefix=HOSTILE)
@@ -806,13 +593,13 @@ def hostile(server: FakeComfy) -> None:
     output = {"images": [{"filename": HOSTILE + ".png", "subfolder": "", "type": "output"}]}
     for outcome, name in (("success", "d"), ("error", "f")):
         prompt_id = f"{name * 8}-0000-4000-8000-000000000000"
-        last = {"prompt_id": prompt_id, "timestamp": _now(), "node_id": "3", "node_type": HOSTILE, "executed": [],
+        last = {"prompt_id": prompt_id, "timestamp": now(), "node_id": "3", "node_type": HOSTILE, "executed": [],
                 "exception_message": HOSTILE, "exception_type": HOSTILE, "traceback": [HOSTILE], "current_inputs": {HOSTILE: HOSTILE}}  # fmt: skip
         server.history[prompt_id] = {
             "prompt": [0, prompt_id, graph, {"client_id": HOSTILE}, ["9"]],
             "outputs": {"9": output},
             "status": {"status_str": outcome, "completed": outcome == "success",
-                       "messages": [["execution_start", {"timestamp": _now()}], [f"execution_{outcome}", last]]},
+                       "messages": [["execution_start", {"timestamp": now()}], [f"execution_{outcome}", last]]},
         }  # fmt: skip
     server._store(output)
 
@@ -826,7 +613,7 @@ def web_page(server: FakeComfy) -> None:
 
 def breaking(server: FakeComfy) -> None:
     """Scene: each run loses its socket in the middle, once."""
-    server.script(frame("execution_start", prompt_id="$id", timestamp=_now()),
+    server.script(frame("execution_start", prompt_id="$id", timestamp=now()),
                   frame("executing", node="3", display_node="3", prompt_id="$id"), Drop(), Hold())  # fmt: skip
 
 
