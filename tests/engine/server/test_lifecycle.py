@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.conftest import RunningEngine, free_port, start_engine
+from tests.support.engine import RunningEngine, free_port, start_engine
 
 _TRIVIAL = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": 255}},

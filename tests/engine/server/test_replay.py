@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import REPOSITORY, RunningEngine, start_engine
+from tests.support.engine import REPOSITORY, RunningEngine, start_engine
 
 RECORDINGS = REPOSITORY.parent / "shared/recordings/http.json"
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings beside the repository")

@@ -11,11 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _PATIENCE = 120.0  # seconds; a cold import of torch on a busy machine
@@ -80,15 +77,3 @@ def start_engine(base: Path, *flags: str, port: int | None = None) -> RunningEng
         return engine
     process.kill()
     raise RuntimeError(f"the engine did not answer:\n{log.read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One engine for all tests of a run; its worker is ready."""
-    running = start_engine(tmp_path_factory.mktemp("engine"))
-    try:
-        status, body = running.get("/object_info/KSampler")
-        assert status == 200, body.decode()
-        yield running
-    finally:
-        running.stop()

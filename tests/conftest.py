@@ -1,0 +1,21 @@
+"""What all tests share: one real engine a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.engine import RunningEngine, start_engine
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """One engine for all tests of a run; its worker is ready."""
+    running = start_engine(tmp_path_factory.mktemp("engine"))
+    try:
+        status, body = running.get("/object_info/KSampler")
+        assert status == 200, body.decode()
+        yield running
+    finally:
+        running.stop()
