@@ -13,8 +13,8 @@ import pytest
 from comfytui.client.errors import Refused
 from comfytui.state.connection import Connection
 from comfytui.state.model import JobState
-from tests.support.engine import REPOSITORY, RunningEngine, start_engine
 from tests.state.conftest import connected, until
+from tests.support.engine import REPOSITORY, RunningEngine, start_engine
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
