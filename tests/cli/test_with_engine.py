@@ -74,35 +74,30 @@ def test_a_port_that_somebody_else_has(call: Call, port: int) -> None:
 
 
 @pytest.mark.skipif(not MODEL.is_file(), reason="the demo model is not in this checkout")
-def test_the_examples_run_on_the_demo_model(process: Any, call: Call, port: int, tmp_path: Path) -> None:
-    """One engine for all of them, and a single step of what they have: this is about the files, not about the pictures."""
-    names = ["txt2img-demo.json", "img2img-demo.json", "batch-demo.json"]
-    sizes = {"txt2img-demo.json": [(128, 128)], "img2img-demo.json": [(160, 160)], "batch-demo.json": [(96, 96)] * 4}
-
-    async def all_of_them() -> None:
-        engine = local_engine.LocalEngine(
-            port, ("--cpu", "--base-directory", str(tmp_path / "base")), clean=str, folder=tmp_path / "state"
-        )
-        await engine.start()
-        try:
-            await engine.wait_ready(120)
-            for name in names:
-                sampler = "First pass" if name.startswith("img2img") else "Sampler"
-                command = ["run", EXAMPLES / name, "--local", "--set", f"{sampler}.steps=1", "--output", name[:5]]
-                done = await asyncio.to_thread(_run, process, *command)
-                assert done.returncode == 0, done.err
-                found = []
-                for line in done.out.splitlines():
-                    with Image.open(line) as image:
-                        found.append(image.size)
-                assert found == sizes[name]
-        finally:
-            await engine.stop()
-
-    asyncio.run(all_of_them())
-
-
-def _run(process: Any, *command: object) -> Any:
-    running = process(*command)
-    running.out, running.err = running.communicate(timeout=120)
-    return running
+@pytest.mark.parametrize(
+    ("name", "samplers", "sizes"),
+    [
+        ("txt2img-demo", ["Sampler"], [(128, 128)]),
+        pytest.param("img2img-demo", ["First pass", "Second pass"], [(160, 160)], marks=pytest.mark.slow),
+        pytest.param("batch-demo", ["Sampler"], [(96, 96)] * 4, marks=pytest.mark.slow),
+    ],
+)
+def test_the_examples_run_on_the_demo_model(
+    call: Call,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    samplers: list[str],
+    sizes: list[tuple[int, int]],
+) -> None:
+    """With a single step of what they have: this is about the files, and not about the pictures."""
+    # Several test processes that each compute on every core wait for one another most of the time.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    steps = [part for sampler in samplers for part in ("--set", f"{sampler}.steps=1")]
+    done = call("run", EXAMPLES / f"{name}.json", "--local", *steps, "--output", "results")
+    assert done.code == 0, done.err
+    found = []
+    for line in done.lines:
+        with Image.open(line) as image:
+            found.append(image.size)
+    assert found == sizes
