@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from comfytui.state.model import Phase, ServerState
+from comfytui.tui.actions import SCREENS
 
 CONNECT = """\
  start the engine that comes along     comfytui --local
@@ -27,9 +28,12 @@ def without_server(state: ServerState | None, what: str) -> str:
     return f"{link.url} does not answer: {link.error or 'the connection was lost'}\n\n{CONNECT}"
 
 
-NO_WORKFLOWS = """\
+def no_workflows() -> str:
+    """What to do about an empty list of workflow files."""
+    settings = next(screen for screen in SCREENS if screen.id == "settings")
+    return f"""\
 No workflow files here yet.
 
  o          opens one by its path: JSON in the API format, or a picture that ComfyUI saved
- 8          Settings: workflow_folders lists folders of yours on this screen
+ {settings.key}          {settings.title}: workflow_folders names folders of yours, to be listed here
  In ComfyUI, File → Export (API) writes such a file."""

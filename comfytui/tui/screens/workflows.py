@@ -170,7 +170,7 @@ class WorkflowsView(ScreenView):
         listed = {str(entry.path): entry for entry in (*self._opened, *self._found.entries)}
         words = self._query.lower().split()
         self._entries = {key: e for key, e in listed.items() if all(word in _haystack(e) for word in words)}
-        self._list.say_empty(f"No file matches {self._query!r}." if listed else teaching.NO_WORKFLOWS)
+        self._list.say_empty(f"No file matches {self._query!r}." if listed else teaching.no_workflows())
         self._list.forget()
         self._list.show(list(self._entries), self._draw_entry)
         bad = sum(bool(entry.error) for entry in self._entries.values())
