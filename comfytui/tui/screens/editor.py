@@ -53,11 +53,6 @@ async def _open(app: Dashboard, document: Document, seed_mode: SeedMode | None, 
     await view.edit(document, seed_mode=seed_mode, back_to=back_to)
 
 
-def job_document(job: Job, graph: Mapping[str, Any]) -> Document:
-    """A job as a document. `graph` is its raw graph: what was really run, not what is shown of it."""
-    return Document(name=job.facts.name or f"job {cut_middle(job.id, 8)}", graph=dict(graph), source="history")
-
-
 class Editor(Container):
     """Form on the left, what changes and what the server lacks on the right."""
 
