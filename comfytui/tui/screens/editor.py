@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from comfytui.state.model import Job
     from comfytui.tui.app import Dashboard
     from comfytui.tui.screens.workflows import WorkflowsView
 
