@@ -18,7 +18,14 @@ def run() -> Iterator[Result]:
         environment = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}
         with Terminal([sys.executable, "-m", "comfytui", "--server", url], 120, 40, env=environment) as terminal:
             terminal.wait_for("●")
-            for key, name in (("1", "live"), ("2", "queue"), ("3", "history"), ("4", "nodes"), ("5", "workflows"), ("6", "settings")):
+            for key, name in (
+                ("1", "live"),
+                ("2", "queue"),
+                ("3", "history"),
+                ("4", "nodes"),
+                ("5", "workflows"),
+                ("6", "settings"),
+            ):
                 terminal.press(key)
                 terminal.settle(1.0)
                 yield Result(f"idle, {name}", terminal.count(SECONDS) / SECONDS, "bytes/s", target="0")

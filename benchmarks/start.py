@@ -34,7 +34,11 @@ def _first(command: list[str], pattern: str) -> float:
 
 def _peer() -> tuple[str, str] | None:
     for name, pattern in PEERS.items():
-        if found := os.environ.get("COMFYTUI_PEER") if name in os.environ.get("COMFYTUI_PEER", "") else shutil.which(name):
+        if (
+            found := os.environ.get("COMFYTUI_PEER")
+            if name in os.environ.get("COMFYTUI_PEER", "")
+            else shutil.which(name)
+        ):
             return found, pattern
     return None
 

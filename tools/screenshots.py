@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
+    from comfytui.state.model import ServerState
     from comfytui.tui.app import Dashboard
 
 IMAGES = ROOT / "docs" / "images"
@@ -116,8 +117,14 @@ async def _fill(url: str) -> None:
     ids = [
         (await connection.submit(_graph(text, 7), name="txt2img-demo", previews=False)).prompt_id for text in PROMPTS
     ]
-    while not all((job := connection.state.jobs.get(i)) is not None and job.ended is not None for i in ids):
-        await asyncio.sleep(0.1)
+    done = asyncio.Event()
+
+    def look(state: ServerState) -> None:
+        if all((job := state.jobs.get(i)) is not None and job.ended is not None for i in ids):
+            done.set()
+
+    connection.subscribe(look)
+    await asyncio.wait_for(done.wait(), 300)
     await connection.close()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
