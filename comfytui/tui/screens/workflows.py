@@ -94,9 +94,7 @@ class WorkflowsView(ScreenView):
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
-        middle, preview = self.query_one("#workflows-middle"), self.query_one("#workflows-preview")
-        middle.border_title = Content("Workflows")
-        middle.styles.width, preview.styles.width = "5fr", "3fr"
+        self.query_one("#workflows-middle").border_title = Content("Workflows")
         self.action_reload()
         if self.dashboard.workflow is not None:
             self.run_worker(self._open_path(self.dashboard.workflow), name="open workflow")
@@ -426,7 +424,11 @@ class WorkflowsView(ScreenView):
         self.action_reload()
 
     def on_resize(self, _: events.Resize) -> None:
-        self.set_class(self.app.size.width < 120, "-narrow")
+        narrow = self.app.size.width < 120
+        self.set_class(narrow, "-narrow")
+        # Shares are of panes side by side; alone and below each other, 5fr would be five times the width.
+        for pane, share in (("middle", "5fr"), ("preview", "3fr")):
+            self.query_one(f"#workflows-{pane}").styles.width = "1fr" if narrow else share
 
 
 def at_home(path: str) -> Path:
