@@ -122,7 +122,7 @@ class Clip:
         with torch.inference_mode():
             z, last = self.network(self._embed(chunks), skip=-1 - self.layer)
             ends = [
-                next(i for i, token in enumerate(c) if token.value == END and isinstance(token.value, int))
+                next(i for i, token in enumerate(c) if isinstance(token.value, int) and token.value == END)
                 for c in chunks
             ]
             pooled = last[0:1, ends[0]]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.sampling.denoiser import Callback, Denoiser
-from engine.sampling.euler import adams_bashforth, ancestral_step, derivative
+from engine.sampling.euler import ancestral_step, derivative
 from engine.sampling.noise import NoiseSource
 
 # Adams–Bashforth weights for even steps, the newest slope first

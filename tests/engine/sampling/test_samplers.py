@@ -116,7 +116,7 @@ def test_every_sampler_tells_its_steps_in_order_and_within_the_total(name):
     run(name, levels, callback=lambda i, x0: steps.append(i), n=4)
     assert steps
     assert steps == sorted(steps)
-    assert 0 <= steps[0]
+    assert steps[0] >= 0
     assert steps[-1] <= 6
 
 
@@ -168,19 +168,19 @@ def test_inpainting_returns_what_is_kept_and_shows_the_network_its_noise():
 def test_a_wish_to_stop_ends_the_run_before_the_next_call():
     calls = []
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def check():
         if len(calls) == 2:
-            raise Stop
+            raise StopError
 
     def model(x, sigma, context):
         calls.append(1)
         return x
 
     levels = SCHEDULES["karras"](stable_diffusion_sigmas(), 10)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         SAMPLERS["heun"].sample(
             Denoiser(model, (CONTEXT,), (CONTEXT,), 1.0, check=check),
             torch.zeros(1, 4, 2, 2),

@@ -62,9 +62,9 @@ def test_second_order_samplers_skip_the_last_but_one_level():
 
 
 def test_an_unknown_name_is_refused_with_the_list():
-    with pytest.raises(SamplingError, match="no sampler 'eulr'.*euler_ancestral"):
+    with pytest.raises(SamplingError, match=r"no sampler 'eulr'.*euler_ancestral"):
         sigmas_for(TABLE, 10, "normal", "eulr")
-    with pytest.raises(SamplingError, match="no scheduler 'norml'.*karras"):
+    with pytest.raises(SamplingError, match=r"no scheduler 'norml'.*karras"):
         sigmas_for(TABLE, 10, "norml", "euler")
 
 
