@@ -77,9 +77,10 @@ def write_new(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb", closefd=True) as file:
             file.write(data)
-    except OSError:
+    except OSError as error:
         path.unlink(missing_ok=True)
-        raise
+        # A write's error does not name the file; "no space left" helps only who knows where.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 _lock = threading.Lock()
