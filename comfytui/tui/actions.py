@@ -158,6 +158,9 @@ PROGRAM = (
     Action("app.retry", "reconnect", "ctrl+r", "Connect again now.", APP, "reconnect", footer=False),
     Action("app.free", "free memory", "ctrl+f", "Unload the server's models.", APP, "free", connected, footer=False),
     Action("app.error", "last error", "ctrl+e", "Show the last error in full.", APP, "last_error", footer=False),
+    Action(
+        "app.log", "engine log", "ctrl+l", "Show what the local engine has written.", APP, "engine_log", footer=False
+    ),
     Action("app.quit", "quit", "ctrl+q", "Leave the program.", APP, "leave", footer=False),
 )
 

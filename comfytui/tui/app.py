@@ -287,6 +287,14 @@ class Dashboard(App[int]):
 
         self.push_screen(TextDialog("last error", self.last_error or "Nothing has failed."))
 
+    def action_engine_log(self) -> None:
+        from comfytui.tui.widgets.text_dialog import TextDialog
+
+        log = "\n".join(self.session.engine_log)
+        self.push_screen(
+            TextDialog("engine log", log or "No engine of ours runs: comfytui --local starts one.", end=True)
+        )
+
     def action_reconnect(self) -> None:
         if (connection := self.session.connection) is not None:
             connection.retry_now()

@@ -8,6 +8,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from comfytui.tui.widgets.pane_title import entitle
+
 
 class TextDialog(ModalScreen[None]):
     """Shows text as it is, never as markup."""
@@ -20,23 +22,21 @@ class TextDialog(ModalScreen[None]):
 
     DEFAULT_CSS = "TextDialog .dialog { scrollbar-size: 1 1; }"
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, end: bool = False) -> None:
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self._text, self._end = title, text, end
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
-            dialog.border_title = _plain(self._title)
-            dialog.border_subtitle = "esc"
+            entitle(dialog, self._title, "esc")
             yield Static(self._text, markup=False)
+
+    def on_mount(self) -> None:
+        if self._end:
+            self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-def _plain(title: str) -> str:
-    """A border title is read as markup by Textual; brackets in it must stay brackets."""
-    return title.replace("[", r"\[")
