@@ -138,6 +138,8 @@ def main() -> int:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(SIZES)}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as home, engine("--preview-method", "latent2rgb") as url:
+        # The pictures show a good terminal, whatever this one is.
+        os.environ |= {"COLORTERM": "truecolor", "TERM": "xterm-256color"}
         os.environ |= {"COMFYTUI_CONFIG_DIR": home, "COMFYTUI_STATE_DIR": home}
         asyncio.run(_fill(url))
         for name in names:

@@ -308,11 +308,11 @@ def _free(rng: random.Random) -> tuple[str, str, str]:
 def sample(rng: random.Random) -> Scene:
     """A scene drawn from the training distribution."""
     roll = rng.random()
-    if roll < 0.70:
+    if roll < 0.84:
         return single(rng, *_free(rng), position=rng.random() < 0.15)
-    if roll < 0.76:
+    if roll < 0.88:
         return patterned(rng, *_free(rng))
-    if roll < 0.92:
+    if roll < 0.96:
         while True:
             one, two = _free(rng), _free(rng)
             if one[2] not in (two[1], one[1]) and one[1] != two[1] and not held_out(two[0], two[1], one[2]):
