@@ -114,8 +114,9 @@ class Dashboard(App[int]):
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
-        self.current = ""
-        await self.action_show(SCREENS[0].id)
+        if self.view is None and self.current == SCREENS[0].id:  # no key has chosen another screen meanwhile
+            self.current = ""
+            await self.action_show(SCREENS[0].id)
         if self._theme_problem:
             self.report(self._theme_problem)
         if self._local:
@@ -161,6 +162,8 @@ class Dashboard(App[int]):
             if old is not None:
                 old.display = False
             wanted.display = True
+        if self.current != screen_id:  # another one was asked for while this one was mounted
+            return
         wanted.on_shown()
         wanted.draw(self.session.state)
         wanted.on_session()
