@@ -93,6 +93,23 @@ def from_json(text: str | bytes) -> Options:
     return msgspec.json.decode(text, type=Options)
 
 
+def without_effect(options: Options) -> list[str]:
+    """Flags that are accepted, because scripts for ComfyUI pass them, and that change nothing: a sentence about each."""
+    said = []
+    if options.memory_mode in ("lowvram", "novram"):
+        said.append(f"--{options.memory_mode} has no effect yet: models are loaded whole")
+    if options.reserve_vram is not None and options.cpu:
+        said.append("--reserve-vram has no effect with --cpu")
+    for part, kind in (("unet", options.unet_dtype), ("text-enc", options.text_encoder_dtype)):
+        if kind in ("fp8_e4m3fn", "fp8_e5m2"):
+            said.append(f"--{kind}-{part} has no effect yet: weights are kept in 16 bits or more")
+    if options.preview_method == "taesd":
+        said.append("--preview-method taesd has no decoders yet: previews are those of latent2rgb")
+    if options.whitelist_custom_nodes or options.disable_all_custom_nodes:
+        said.append("flags about custom nodes have no effect yet: none are loaded")
+    return said
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, grouped as `--help` prints it."""
     top = argparse.ArgumentParser(
@@ -191,7 +208,7 @@ def _device_flags(top: argparse.ArgumentParser) -> None:
         modes.add_argument(f"--{mode}", dest="memory_mode", action="store_const", const=mode)
     top.set_defaults(memory_mode="auto")
     group.add_argument("--cuda-device", metavar="N")
-    group.add_argument("--reserve-vram", type=float, metavar="GB")
+    group.add_argument("--reserve-vram", type=_positive, metavar="GB", help="memory of the GPU left to other programs")
     force = group.add_mutually_exclusive_group()
     force.add_argument("--force-fp32", action="store_true")
     force.add_argument("--force-fp16", action="store_true")
@@ -227,7 +244,7 @@ def _execution_flags(top: argparse.ArgumentParser) -> None:
 def _program_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--verbose", nargs="?", const="DEBUG", default="INFO", choices=LEVELS, metavar="LEVEL")
     group.add_argument("--log-stdout", action="store_true", help="log to stdout and not stderr")
-    group.add_argument("--dont-print-server", action="store_true")
+    group.add_argument("--dont-print-server", action="store_true", help="no line about the address")
     group.add_argument("--quick-test-for-ci", action="store_true", help="start, load the nodes and exit")
 
 

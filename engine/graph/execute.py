@@ -27,7 +27,7 @@ Status = Literal["success", "error", "interrupted"]
 
 MAX_SHOWN = 4000  # characters of an input in an error; the text of a list of tensors may have millions
 _OOM_HINT = (
-    "This was too large for the memory. Smaller pictures, a smaller batch or --lowvram need less; "
+    "This was too large for the memory. Smaller pictures and a smaller batch need less; "
     "all models were unloaded, so that the next prompt starts with free memory.\n"
 )
 

@@ -182,9 +182,14 @@ class Clip:
 
 
 def load_clip(
-    weights: Weights, shape: ClipShape, device: torch.device, embeddings: Sequence[Path] = (), prefix: str = CLIP
+    weights: Weights,
+    shape: ClipShape,
+    device: torch.device,
+    embeddings: Sequence[Path] = (),
+    prefix: str = CLIP,
+    dtype: torch.dtype = torch.float16,
 ) -> Clip:
-    """The text encoder of a checkpoint, in float32 with its weights rounded to float16.
+    """The text encoder of a checkpoint, in float32 with its weights rounded to `dtype`.
 
     ComfyUI keeps text encoders in float16 and computes in float32; without the same rounding, pictures
     of checkpoints stored in float32 differ by a few thousandths. Raises `ModelFileError`.
@@ -194,7 +199,7 @@ def load_clip(
             f"{weights.path.name} has a vocabulary of {shape.vocabulary} words; CLIP's {END + 1} were expected"
         )
     names = {prefix + k: k for k in weights.under(prefix) if not k.endswith("position_ids")}
-    state = {k: v.float() for k, v in weights.read(names, torch.float16).items()}
+    state = {k: v.float() for k, v in weights.read(names, dtype).items()}
     with torch.device("meta"):
         network = ClipText(shape)
     _check(network.state_dict(), state, weights)

@@ -42,6 +42,6 @@ def _load(path: Path, memory: Memory, embeddings: Sequence[Path]) -> Models:
         )
     return Models(
         model=make_diffusion(weights, found.unet, found.v_prediction, memory.device, memory.dtype),
-        clip=load_clip(weights, found.clip, memory.device, embeddings),
-        vae=make_vae(weights, found.vae, memory.device, memory.vae_dtype),
+        clip=load_clip(weights, found.clip, memory.device, embeddings, dtype=memory.text),
+        vae=make_vae(weights, found.vae, memory.vae_device, memory.vae_dtype),
     )

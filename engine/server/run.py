@@ -20,7 +20,7 @@ from aiohttp import web
 from engine.files.folders import FolderError, Folders
 from engine.jobs.dispatch import Dispatcher
 from engine.jobs.store import JobStore, StoreError
-from engine.options import Options, to_json
+from engine.options import Options, to_json, without_effect
 from engine.server import app as application
 from engine.server.hub import Hub
 from engine.server.journal import Entry, Journal
@@ -52,6 +52,8 @@ async def serve(options: Options, journal: Journal, argv: tuple[str, ...]) -> No
         runner = web.AppRunner(application.make(shared), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
+            for sentence in without_effect(options):
+                log.warning("%s", sentence)
             await _listen(runner, options)
             shared.store.start()
             shared.worker.start()
@@ -99,7 +101,8 @@ async def _listen(runner: web.AppRunner, options: Options) -> None:
     """Bind every address and say so, in the words that scripts wait for. Raises `StartError`."""
     tls = _tls(options)
     port = options.port
-    log.info("Starting server")
+    level = logging.DEBUG if options.dont_print_server else logging.INFO
+    log.log(level, "Starting server")
     for address in options.addresses:
         site = web.TCPSite(runner, address, port, ssl_context=tls, backlog=512)
         try:
@@ -109,7 +112,7 @@ async def _listen(runner: web.AppRunner, options: Options) -> None:
         if port == 0:
             port = runner.addresses[-1][1]  # the other addresses take the same one
         shown = f"[{address}]" if ":" in address else address
-        log.info("To see the GUI go to: %s://%s:%d", "http" if tls is None else "https", shown, port)
+        log.log(level, "To see the GUI go to: %s://%s:%d", "http" if tls is None else "https", shown, port)
 
 
 async def _until_stopped(shared: Services) -> None:

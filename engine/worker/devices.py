@@ -48,9 +48,10 @@ def _cuda(device: torch.device) -> dict[str, Any]:
 
 
 def thread_count(quota: Path = _QUOTA) -> int:
-    """Processors this process may use. torch counts those of the machine, and in a container with a share of two of
-    sixty-four its threads would mostly wait for each other."""
+    """Cores this process may use. torch counts those of the machine, and in a container with a share of two of
+    sixty-four its threads would mostly wait for each other; two threads on one core share its arithmetic units."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(count, psutil.cpu_count(logical=False) or count)
     try:
         allowed, period = quota.read_text().split()
     except (OSError, ValueError):

@@ -91,7 +91,9 @@ class Loop:
                     flag.set()
                 self._work.put(None)
                 # The main thread ends the process; a node that does not look at its flag must not keep it alive.
-                threading.Timer(_GRACE, os._exit, (0,)).start()
+                last = threading.Timer(_GRACE, os._exit, (0,))
+                last.daemon = True  # or leaving would always take as long
+                last.start()
                 return
             try:
                 self._handle(message)

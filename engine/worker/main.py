@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -51,7 +52,7 @@ def _serve(line: Line, options: Options) -> None:
 
     from engine.graph.cache import ResultCache
     from engine.graph.execute import Executor, Settings
-    from engine.models.memory import Memory, best_device
+    from engine.models.memory import memory_for
     from engine.nodes.registry import builtin
     from engine.worker import devices
     from engine.worker.loop import Loop
@@ -62,7 +63,7 @@ def _serve(line: Line, options: Options) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
     folders = Folders.from_options(options)
     registry = builtin()
-    memory = Memory(best_device(options.cpu))
+    memory = memory_for(options)
 
     def release() -> None:
         memory.free()
@@ -92,5 +93,18 @@ def _import_ahead(name: str) -> None:
         log.warning("%s cannot be imported: %s", name, error)
 
 
+def _leave() -> None:
+    """End at once, without the interpreter's own taking apart.
+
+    That ends daemon threads (the listener, those of libraries) wherever they next ask for the interpreter; inside C++
+    code the runtime takes this for a fault and aborts the process ("terminate called without an active exception").
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
     main()
+    _leave()

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from engine.options import from_json, parse, to_json
+from engine.options import from_json, parse, to_json, without_effect
 
 
 def test_the_defaults_are_comfyuis() -> None:
@@ -77,3 +77,26 @@ def test_help_names_the_default_folder(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         parse(["--help"])
     assert "~/.local/share/comfytui" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--lowvram"], "--lowvram"),
+        (["--novram"], "--novram"),
+        (["--cpu", "--reserve-vram", "1"], "--reserve-vram"),
+        (["--fp8_e5m2-unet"], "--fp8_e5m2-unet"),
+        (["--fp8_e4m3fn-text-enc"], "--fp8_e4m3fn-text-enc"),
+        (["--preview-method", "taesd"], "taesd"),
+        (["--whitelist-custom-nodes", "mine"], "custom nodes"),
+    ],
+)
+def test_a_flag_that_does_nothing_says_so(flags: list[str], word: str) -> None:
+    (sentence,) = without_effect(parse(flags))
+    assert word in sentence
+
+
+def test_flags_that_work_are_not_complained_about() -> None:
+    assert (
+        without_effect(parse(["--force-fp32", "--fp16-unet", "--bf16-vae", "--cpu-vae", "--reserve-vram", "2"])) == []
+    )

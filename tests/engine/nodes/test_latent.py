@@ -61,15 +61,16 @@ def test_files_that_are_no_latents_are_named(tmp_path):
         nodes.load_latent.function("../x.latent", context=c)
 
 
-def test_the_fingerprint_follows_the_file(tmp_path):
-    c = context(tmp_path)
-    path = c.folders.input / "a.latent"
+def test_the_version_follows_the_file_and_names_are_checked_before_the_prompt_is_taken(tmp_path):
+    where = context(tmp_path).folders
+    path = where.input / "a.latent"
     path.write_bytes(b"1")
-    first = nodes.load_latent.is_changed("a.latent", c)
-    path.write_bytes(b"2")
-    assert nodes.load_latent.is_changed("a.latent", c) != first
-    assert nodes.load_latent.validate_inputs("a.latent", c) is True
-    assert nodes.load_latent.validate_inputs("b.latent", c) == "Invalid latent file: b.latent"
+    first = nodes.load_latent.is_changed("a.latent", folders=where)
+    path.write_bytes(b"22")
+    assert nodes.load_latent.is_changed("a.latent", folders=where) != first
+    assert nodes.load_latent.validate_inputs("a.latent", folders=where) is True
+    assert nodes.load_latent.validate_inputs("b.latent", folders=where) == "Invalid latent file: b.latent"
+    assert "../b.latent" in nodes.load_latent.validate_inputs("../b.latent", folders=where)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def test_fields_are_the_recorded_ones() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_is_described() -> None:
     (device,) = devices.describe(torch.device("cuda", 0))
     assert device["name"].startswith("cuda:0 ")
