@@ -184,3 +184,14 @@ async def test_the_palette_runs_an_action_by_its_name() -> None:
         await settle(pilot)
         assert ("interrupt", connection.state.running[0]) in connection.asked
         assert recall() is not None
+
+
+async def test_a_key_pressed_before_the_first_screen_is_there_is_honoured() -> None:
+    app, _ = sample.dashboard(sample.idle())
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.current = "live"
+        await app.action_show("queue")
+        await app._begin()
+        await settle(pilot)
+        assert app.current == "queue"
+        assert app.view is not None and app.view.screen_id == "queue" and app.view.display

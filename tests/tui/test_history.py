@@ -10,7 +10,7 @@ from comfytui.tui.screens.history import HistoryView, matches
 from comfytui.tui.widgets.gallery import Gallery
 from comfytui.tui.widgets.picture import Picture
 from tests.tui import sample
-from tests.tui.support import running, settle, text
+from tests.tui.support import running, settle, text, until
 
 
 async def test_thumbnails_move_in_two_directions() -> None:
@@ -149,3 +149,10 @@ def test_every_word_of_a_filter_must_match() -> None:
     assert matches(job, "sdxl")
     assert not matches(job, "lighthouse zebra")
     assert matches(sample.finished(5, JobState.FAILED), "cuda")
+
+
+async def test_a_job_can_be_edited_before_it_runs_again() -> None:
+    async with running(sample.idle(2), (120, 40), "3") as (pilot, app, _):
+        await pilot.press("e")
+        await until(pilot, lambda: app.current == "workflows" and "what changes" in text(app), "the editor")
+        assert "8401" in text(app)

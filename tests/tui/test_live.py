@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from comfytui.state.model import Failure, JobState, Preview
+from comfytui.state.model import Failure, Job, JobState, NodeRun, Preview, TimelineEntry
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.picture import Picture
 from comfytui.tui.widgets.running_bar import overall
+from comfytui.tui.widgets.timeline import words
 from tests.tui import sample
 from tests.tui.support import running, settle, text
 
@@ -93,3 +94,50 @@ def test_overall_progress_counts_steps_of_the_running_node() -> None:
     assert 0.4 < half < 0.7
     assert overall(replace(job, nodes=sample.nodes(False)), None) == 1.0
     assert overall(replace(job, nodes=()), None) == 0.0
+
+
+async def test_a_job_of_the_history_shows_its_nodes_although_nobody_watched_it() -> None:
+    job = replace(sample.finished(1), nodes=())
+    async with running(replace(sample.idle(1), jobs={job.id: job})) as (_, app, connection):
+        assert "CheckpointLoaderSimple" in text(app)
+        assert not any(name == "load_job" for name, *_ in connection.asked)
+
+
+async def test_a_graph_that_the_list_lacks_is_asked_for_once() -> None:
+    job = replace(sample.finished(1), nodes=(), graph={})
+    state = replace(sample.idle(1), jobs={job.id: job})
+    async with running(state) as (pilot, app, connection):
+        connection.become(replace(state, version=1))
+        await settle(pilot)
+        assert [asked for asked in connection.asked if asked[0] == "load_job"] == [("load_job", job.id)]
+        connection.become(replace(state, jobs={job.id: replace(sample.finished(1), nodes=())}))
+        await settle(pilot)
+        assert "CheckpointLoaderSimple" in text(app)
+
+
+def test_the_timeline_speaks_in_words() -> None:
+    job = replace(
+        sample.finished(1), nodes=(NodeRun("3", "KSampler", "Sampler"), NodeRun("4", "VAEDecode", "VAEDecode"))
+    )
+
+    def said(kind: str, told: str, of: Job | None = job) -> str:
+        return words(TimelineEntry(sample.NOW, kind, told, job.id), of).strip()
+
+    assert said("started", job.id[:8]) == "started portrait_v4"
+    assert said("node", "3") == said("node", "Sampler") == "Sampler · KSampler"
+    assert said("node", "4") == "VAEDecode"
+    assert said("done", job.id[:8]) == "done in 0:21"
+    failed = replace(job, state=JobState.FAILED, failure=Failure("out of\nmemory"))
+    assert said("failed", "x", failed) == "failed: out of memory"
+    unnamed = replace(job, facts=replace(job.facts, name=""))
+    assert said("started", "x", unnamed).startswith("started a lighthouse keeper")
+    assert said("started", "portrait_v4", None) == "started portrait_v4"
+
+
+async def test_the_bar_stays_on_its_line_at_every_width() -> None:
+    async with running(sample.busy(), (80, 24)) as (pilot, app, _):
+        for width in (79, 64, 63, 62, 48, 47, 46, 121, 100):
+            await pilot.resize_terminal(width, 24)
+            await settle(pilot)
+            lines = text(app).split("\n")
+            assert not any(line.strip(" │").endswith("%") and len(line.strip(" │%")) < 3 for line in lines), width

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from comfytui.client import downloads
 from comfytui.client.errors import Missing
 from comfytui.tui.screens.view import ScreenView
-from comfytui.tui.wording import plural
+from comfytui.tui.wording import plural, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,9 +81,12 @@ class JobView(ScreenView):
             self._ask("edit", self._edit(job))
 
     async def _edit(self, job: Job) -> None:
-        from comfytui.tui.screens.editor import job_document, open_editor
+        from comfytui.tui.screens.editor import open_editor
+        from comfytui.workflow.document import Document
 
-        document = job_document(job, await self._graph(job))
+        graph = await self._graph(job)  # what was really run, not what is shown of it
+        name = job.facts.name or f"job {short_id(job.id)}"
+        document = Document(name=name, graph=dict(graph), source="history")
         workflow = _ui_form(job)
         open_editor(self.dashboard, replace(document, workflow=dict(workflow)) if workflow else document)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from comfytui.client.errors import Missing
 from comfytui.state.model import JobState, Phase
 from comfytui.tui import actions, job_details, teaching
 from comfytui.tui.screens.job_view import JobView, pictures_of
@@ -18,7 +20,7 @@ from comfytui.tui.widgets.picture import Picture
 from comfytui.tui.widgets.progress_block import ProgressBlock
 from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.widgets.timeline import Timeline
-from comfytui.tui.wording import short_id
+from comfytui.tui.wording import cut
 
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
@@ -62,7 +64,8 @@ class LiveView(JobView):
     def __init__(self) -> None:
         super().__init__()
         self._ticker: Timer | None = None
-        self._log_shown: tuple[str, ...] | None = None
+        self._plan: tuple[Job, Job] | None = None
+        self._asked: str | None = None  # the job whose graph was asked for, once
 
     def compose(self) -> ComposeResult:
         with Vertical(id="live-side"):
@@ -84,10 +87,19 @@ class LiveView(JobView):
             return None
         shown = state.running[:1] or state.history[:1]
         if shown:
-            return state.jobs.get(shown[0])
+            job = state.jobs.get(shown[0])
+            return job if job is None or job.nodes else self._planned(job)
         # The history may not be loaded yet; what we saw end is known all the same.
         ended = [job for job in state.jobs.values() if job.ended is not None]
         return max(ended, key=lambda job: job.ended or 0.0, default=None)
+
+    def _planned(self, job: Job) -> Job:
+        """A job of the history with its nodes; worked out once, for it is asked for with every key."""
+        if self._plan is None or self._plan[0] is not job:
+            from comfytui.tui.job_nodes import with_nodes
+
+            self._plan = (job, with_nodes(job))
+        return self._plan[1]
 
     def on_shown(self) -> None:
         super().on_shown()
@@ -98,6 +110,17 @@ class LiveView(JobView):
     def _load_history(self) -> None:
         self.dashboard.ask("load history", self.connection.load_history(), group="load history")
 
+    def _load_graph(self, state: ServerState, job: Job) -> None:
+        """A job that ended before we came: the list of the history may lack its graph."""
+        if job.graph or job.ended is None or job.id == self._asked or state.link.phase is not Phase.LIVE:
+            return
+        self._asked = job.id
+        self.dashboard.ask("load job", self._load_job(job.id), group="load history")
+
+    async def _load_job(self, prompt_id: str) -> None:
+        with contextlib.suppress(Missing):  # deleted meanwhile, or never finished: the pane says what is not known
+            await self.connection.load_job(prompt_id)
+
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         job, now = self.job, self.dashboard.clock()
         if (
@@ -106,12 +129,14 @@ class LiveView(JobView):
             and not new.history_loaded
         ):
             self._load_history()
+        if job is not None:
+            self._load_graph(new, job)
         nodes = self.query_one(NodeList)
         nodes.update(job, now)
         nodes.styles.height = (len(nodes.keys) or NOTHING.count("\n") + 1) + nodes.gutter.height
         self._titles(job)
         self.query_one(ProgressBlock).update(self.dashboard.palette, new, job, now)
-        self.query_one(Timeline).update(new.timeline)
+        self.query_one(Timeline).update(new.timeline, new.jobs)
         self._picture(new, job)
         self._message(new, job)
         if self._ticker is not None:
@@ -127,7 +152,7 @@ class LiveView(JobView):
             entitle(progress, "Progress")
             nodes.say_empty(NOTHING)
             return
-        name = f"{short_id(job.id)} {job.facts.name}".strip()
+        name = cut(job_details.title(job), 40)
         running = job.state is JobState.RUNNING
         nodes.say_empty("the server has not told the nodes of this job")
         entitle(nodes, name if running else f"last job · {name}", f"{len(job.nodes)} nodes" if job.nodes else "")
@@ -224,6 +249,7 @@ class LiveView(JobView):
     def forget(self) -> None:
         super().forget()
         self.query_one(NodeList).forget()
+        self.query_one(Timeline).forget()
 
     def go_back(self) -> bool:
         for name in ("-full", "-log"):

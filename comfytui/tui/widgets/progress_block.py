@@ -19,7 +19,7 @@ SAMPLES = 16
 class ProgressBlock(Widget):
     """The bar of the whole job; speed, elapsed and left; sparklines of speed and memory."""
 
-    DEFAULT_CSS = "ProgressBlock { height: 3; width: 1fr; padding: 0 1; }"
+    DEFAULT_CSS = "ProgressBlock { height: 3; width: 1fr; padding: 0 1; text-wrap: nowrap; }"
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -115,7 +115,7 @@ class ProgressBlock(Widget):
         return parts
 
     def render(self) -> Text:
-        return Text("\n").join(self._lines[: self.content_size.height])
+        return Text("\n", no_wrap=True, overflow="crop", end="").join(self._lines[: self.content_size.height])
 
 
 def _pair(palette: Palette, value: str, unit: str) -> Text:
