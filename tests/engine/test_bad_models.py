@@ -9,38 +9,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine.files.folders import Folders
-from engine.graph.cache import ResultCache
-from engine.graph.execute import Executor
-from engine.graph.validate import Validator
-from engine.models.memory import Memory
-from engine.nodes.registry import builtin
-from engine.options import Options
 from tests.engine.graph.graphs import Events
 from tests.engine.models import tiny
-
-
-class Rig:
-    """Validation and execution as the worker has them, in this process."""
-
-    def __init__(self, base):
-        self.folders = Folders.from_options(Options(base_directory=str(base)))
-        self.folders.create()
-        self.checkpoints = base / "models" / "checkpoints"
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        registry = builtin()
-        memory = Memory(torch.device("cpu"))
-        self.validator = Validator(registry, self.folders)
-        self.executor = Executor(registry, self.folders, ResultCache("none"), services={"memory": memory})
-
-    def run(self, prompt, **more):
-        """The status, the text of the error, and the outputs."""
-        verdict = self.validator.validate(prompt, None)
-        assert verdict.error is None, (verdict.error, verdict.node_errors)
-        events = Events()
-        status, history = self.executor.run("p", prompt, verdict.outputs, events, **more)
-        errors = events.of("execution_error")
-        return status, errors[0]["exception_message"] if errors else "", history.outputs
+from tests.engine.rig import Rig
 
 
 def txt2img(ckpt_name, **sampling):
