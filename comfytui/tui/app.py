@@ -185,7 +185,8 @@ class Dashboard(App[int]):
 
     def _draw_lines(self) -> None:
         state, palette, screen = self.session.state, self.palette, self.default_screen
-        nothing = "starting the engine" if self._local else "no server"
+        starts = self._local and not self.session.engine_stopped
+        nothing = "starting the engine" if starts else "no server"
         screen.query_one(TabsLine).update(palette, self.current, state, nothing)
         screen.query_one(StatusLine).update(palette, state, self.clock(), self.session.notice, self.last_error)
         screen.query_one(RunningBar).update(palette, state)
@@ -199,9 +200,9 @@ class Dashboard(App[int]):
         keys = []
         if view is not None:
             now = view.situation()
-            keys = [a for a in actions.of(view.screen_id) if a.footer and a.allowed(now)]
-        keys += [a for a in actions.of(APP) if a.footer]
-        shown = [(actions.shown_keys(a, self.keys_by_action)[0], a.name) for a in keys]
+            keys = [(a, view.name_of(a)) for a in actions.of(view.screen_id) if a.footer and a.allowed(now)]
+        keys += [(a, a.name) for a in actions.of(APP) if a.footer]
+        shown = [(actions.shown_keys(a, self.keys_by_action)[0], name) for a, name in keys]
         self.default_screen.query_one(FooterLine).update(self.palette, shown)
 
     def on_resize(self) -> None:

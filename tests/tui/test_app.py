@@ -195,3 +195,11 @@ async def test_a_key_pressed_before_the_first_screen_is_there_is_honoured() -> N
         await settle(pilot)
         assert app.current == "queue"
         assert app.view is not None and app.view.screen_id == "queue" and app.view.display
+
+
+async def test_the_tabs_have_their_names_back_in_a_wider_terminal() -> None:
+    async with running(sample.idle(), (80, 24)) as (pilot, app, _):
+        assert "2 Queue" not in line(app, "tabs")
+        await pilot.resize_terminal(120, 40)
+        await settle(pilot)
+        assert "2 Queue" in line(app, "tabs")

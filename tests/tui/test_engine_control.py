@@ -108,6 +108,7 @@ async def test_a_crash_shows_the_last_lines_and_r_restarts(monkeypatch: pytest.M
         made[0].become(Phase.CRASHED, "the engine was killed by SIGKILL", ("step 3", "out of [bold]memory"))
         await until(pilot, shows(app, "killed by SIGKILL"), "why")
         assert "out of [bold]memory" in text(app)
+        assert "r restart engine" in text(app)
         await pilot.press("r")
         await until(pilot, lambda: made[0].calls == ["start", "stop", "start"], "the restart")
 

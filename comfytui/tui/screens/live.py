@@ -258,6 +258,13 @@ class LiveView(JobView):
                 return True
         return False
 
+    def name_of(self, action: actions.Action) -> str:
+        if action.method == "again" and self.session.engine_stopped:
+            return "restart engine"
+        if action.method == "again" and not self.situation().live:
+            return "reconnect"
+        return super().name_of(action)
+
     def action_again(self) -> None:
         """Whatever `r` means now: restart the engine, reconnect, or run the job again."""
         if self.session.engine_stopped:

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from comfytui.tui import actions
-from comfytui.tui.actions import Situation
+from comfytui.tui.actions import Action, Situation
 
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
@@ -77,6 +77,10 @@ class ScreenView(Container):
     def situation(self) -> Situation:
         """What decides which actions are allowed. Extend it where a screen selects other things than jobs."""
         return Situation(self.session.state, self.job, engine_stopped=self.session.engine_stopped)
+
+    def name_of(self, action: Action) -> str:
+        """What the footer calls an action now."""
+        return action.name
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         known = actions.find(self.screen_id, action)

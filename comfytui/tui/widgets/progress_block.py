@@ -37,26 +37,23 @@ class ProgressBlock(Widget):
         if run is not None and run.rate and (not self._rates or self._rates[-1] != run.rate):
             self._rates = [*self._rates[-SAMPLES + 1 :], run.rate]
         self._given = (palette, state, job, now)
-        self._compute()
+        before, self._lines = self._lines, self._lay_out()
+        changed = [y for y, line in enumerate(self._lines) if y >= len(before) or line != before[y]]
+        if changed:  # not the border: it is half of the bytes
+            self.refresh(*(Region(0, y, self.content_size.width, 1) for y in changed))
 
-    def on_resize(self) -> None:
-        self._compute()
-
-    def _compute(self) -> None:
+    def _lay_out(self) -> list[Text]:
+        """The three lines at the present width."""
         if self._given is None:
-            return
+            return []
         palette, state, job, now = self._given
-        width = self.content_size.width or 60
+        width = self.content_size.width
         rows = (
             self._bar(palette, state, job, width),
             self._numbers(palette, state, job, now),
             self._memory(palette, state),
         )
-        lines = [lay_out([Piece(part, rank) for rank, part in enumerate(row)], width, 3) for row in rows]
-        changed = [y for y, line in enumerate(lines) if y >= len(self._lines) or line != self._lines[y]]
-        self._lines = lines
-        if changed:  # not the border: it is half of the bytes
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+        return [lay_out([Piece(part, rank) for rank, part in enumerate(row)], width, 3) for row in rows]
 
     def _bar(self, palette: Palette, state: ServerState, job: Job | None, width: int) -> list[Text]:
         if job is None:
@@ -115,6 +112,8 @@ class ProgressBlock(Widget):
         return parts
 
     def render(self) -> Text:
+        # Laid out here and not before: a line that is as wide as the pane once was would wrap in a narrower one.
+        self._lines = self._lay_out()
         return Text("\n", no_wrap=True, overflow="crop", end="").join(self._lines[: self.content_size.height])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual import events
 from textual.message import Message
@@ -25,6 +27,8 @@ class TabsLine(FixedLine):
     """Tabs that shrink to numbers where the names do not fit."""
 
     _latency: float | None = None
+    _given: tuple[Palette, str, ServerState | None, str] | None = None
+    _spans: Sequence[tuple[int, int, str]] = ()
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -35,16 +39,21 @@ class TabsLine(FixedLine):
 
     def update(self, palette: Palette, current: str, state: ServerState | None, nothing: str) -> None:
         """Show the current screen and the server; `nothing` is said when there is no server."""
-        self._spans: list[tuple[int, int, str]] = []
+        self._given = (palette, current, state, nothing)
         server = self._server(palette, state, nothing)
         full = self._tabs(palette, current, state, named=True)
         room = (self.content_size.width or 80) - server.cell_len - 2
         tabs = full if full.cell_len <= room else self._tabs(palette, current, state, named=False)
         self.show([Piece(tabs), Piece(server, rank=1, right=True)])
 
+    def on_resize(self) -> None:
+        """Names may fit now, or no longer; only after the layout is the room known."""
+        if self._given is not None:
+            self.update(*self._given)
+
     def _tabs(self, palette: Palette, current: str, state: ServerState | None, named: bool) -> Text:
         line = Text()
-        self._spans = []
+        spans = []
         for spec in SCREENS:
             start = line.cell_len
             here = spec.id == current
@@ -53,9 +62,10 @@ class TabsLine(FixedLine):
                 line.append(f" {spec.title}", palette.style("accent" if here else "text", bold=here))
             if spec.id == "queue" and state is not None and (count := len(state.waiting) + len(state.running)):
                 line.append(f" {count}", palette.running)
-            self._spans.append((start, line.cell_len, spec.id))
+            spans.append((start, line.cell_len, spec.id))
             line.append("  ")
         line.rstrip()
+        self._spans = spans
         return line
 
     def _server(self, palette: Palette, state: ServerState | None, nothing: str) -> Text:
