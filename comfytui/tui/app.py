@@ -225,11 +225,22 @@ class Dashboard(App[int]):
             self.report(f"{name}: {error}")
             return None
 
-    def report(self, problem: str) -> None:
+    def report(self, problem: str, toast: bool = True) -> None:
         """Show an error; it stays in the status line until the next action succeeds, and ctrl+e shows all of it."""
         self.last_error = problem
-        self.notify(problem if len(problem) < 400 else problem[:400] + " …", severity="error", timeout=8, markup=False)
+        if toast:
+            self._toast(problem)
         self._draw_lines()
+
+    def overcome(self, problem: str) -> None:
+        """What was reported is no longer so."""
+        if problem and self.last_error == problem:
+            self.last_error = None
+            self.clear_notifications()
+            self._draw_lines()
+
+    def _toast(self, problem: str) -> None:
+        self.notify(problem if len(problem) < 400 else problem[:400] + " …", severity="error", timeout=8, markup=False)
 
     def say(self, text: str) -> None:
         """Tell that something was done."""

@@ -19,6 +19,7 @@ class EngineControl:
         self._dashboard = dashboard
         self._engine: LocalEngine | None = None
         self._connected = False
+        self._reported = ""  # why it did not run, while that is so
 
     @property
     def alive(self) -> bool:
@@ -119,10 +120,13 @@ class EngineControl:
             ("", "dim"),
             *(log or [])[-40:],
         ]
-        self._dashboard.report(text)
+        self._reported = text
+        self._dashboard.report(text, toast=self._dashboard.current != "live")  # Live shows all of it
         session.changed()
 
     def _clear(self) -> None:
+        self._dashboard.overcome(self._reported)
+        self._reported = ""
         session = self._dashboard.session
         session.engine_stopped, session.notice, session.engine_message = False, "", []
         session.changed()

@@ -23,9 +23,8 @@ def without_server(state: ServerState | None, what: str) -> str:
             return ""
         case Phase.CONNECTING:
             return f"Connecting to {link.url} …"
-        case Phase.REFUSED:
-            return f"{link.url} does not answer as ComfyUI does: {link.error or 'no reason given'}\n\n{CONNECT}"
-    return f"{link.url} does not answer: {link.error or 'the connection was lost'}\n\n{CONNECT}"
+    # The client's sentence names the server, what failed and what to do; without one, nothing more is known.
+    return f"{link.error or f'{link.url} does not answer: the connection was lost'}\n\n{CONNECT}"
 
 
 def no_workflows() -> str:

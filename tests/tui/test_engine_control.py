@@ -111,6 +111,8 @@ async def test_a_crash_shows_the_last_lines_and_r_restarts(monkeypatch: pytest.M
         assert "r restart engine" in text(app)
         await pilot.press("r")
         await until(pilot, lambda: made[0].calls == ["start", "stop", "start"], "the restart")
+        made[0].become(Phase.READY)
+        await until(pilot, lambda: app.last_error is None, "the end of the error")
 
 
 async def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

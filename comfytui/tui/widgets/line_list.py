@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -134,7 +135,7 @@ class LineList(ScrollView, can_focus=True):
             headers = self.draw_header(width)
             return strip_of(headers[y] if y < len(headers) else Text(), width, base, self)
         if not self.keys:
-            said = self._empty.split("\n")[y - self.header_lines : y - self.header_lines + 1]
+            said = _wrapped(self._empty, width - 2)[y - self.header_lines : y - self.header_lines + 1]
             return strip_of(Text(f" {said[0]}" if said else "", self.palette.dim), width, base, self)
         index = y - self.header_lines + round(self.scroll_offset.y)
         if index >= len(self.keys):
@@ -241,3 +242,12 @@ def strip_of(line: Text, width: int, base: object, widget: LineList) -> Strip:
         for s in line.render(widget.app.console)
     ]
     return Strip([s for s in segments if s.text != "\n"]).simplify().adjust_cell_length(width, widget.rich_style)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text; one that is too long goes on below its own beginning, for its end says what to do."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += wrap(line, max(10, width), subsequent_indent=indent) or [""]
+    return lines
