@@ -45,11 +45,11 @@ def _convolve(
 class PackedConv2d(nn.Conv2d):
     """A convolution that keeps a second copy of its weight, in oneDNN's own order.
 
-    The order suits the first size it sees. oneDNN itself looks whether another size wants another
-    order, so results never depend on what ran before; only the gain does.
+    The order suits one size of input. With another one oneDNN would work around it, two to three times slower than the
+    ordinary convolution, so the weight is packed again when the size changes: a run pays for that in its first step.
     """
 
-    _packed: tuple[Tensor, Tensor] | None = None  # the weight, and what was made of it
+    _packed: tuple[Tensor, torch.Size, Tensor] | None = None  # the weight, the input's size, and what was made of them
 
     def forward(self, x: Tensor) -> Tensor:
         if (
@@ -59,10 +59,12 @@ class PackedConv2d(nn.Conv2d):
             or torch.is_grad_enabled()
         ):
             return super().forward(x)
-        if self._packed is None or self._packed[0] is not self.weight:  # a patch puts another tensor there
+        kept = self._packed
+        # a patch puts another tensor in the weight's place
+        if kept is None or kept[0] is not self.weight or kept[1] != x.shape:
             packed = _reorder(self.weight.detach().to_mkldnn(), self.padding, self.stride, x.shape)  # type: ignore[arg-type]
-            self._packed = self.weight, packed
-        return _convolve(x, self._packed[1], self.bias, self.padding, self.stride)  # type: ignore[arg-type]
+            kept = self._packed = self.weight, x.shape, packed
+        return _convolve(x, kept[2], self.bias, self.padding, self.stride)  # type: ignore[arg-type]
 
 
 def pack(network: nn.Module) -> nn.Module:

@@ -68,3 +68,14 @@ def test_a_packed_convolution_notices_another_weight():
     conv.weight = nn.Parameter(conv.weight * 2, requires_grad=False)
     with torch.inference_mode():
         assert torch.allclose(conv(x), F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-4)
+
+
+@pytest.mark.skipif(not available(), reason="this PyTorch has no packed convolutions")
+def test_a_new_size_is_packed_anew_because_the_old_order_would_be_slower_than_none():
+    conv = pack(nn.Sequential(nn.Conv2d(8, 8, 3, padding=1)))[0].requires_grad_(False)
+    with torch.inference_mode():
+        for size in (16, 16, 24):
+            before = conv._packed
+            conv(torch.randn(1, 8, size, size))
+            assert conv._packed[1] == (1, 8, size, size)
+            assert (conv._packed is before) == (before is not None and before[1][-1] == size)
