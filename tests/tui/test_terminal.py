@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.replay import FakeComfy, hostile
+from tests.support.replay import FakeComfy, breaking, hostile, txt2img, web_page
 from tests.support.terminal import Terminal
 
 COMMAND = [sys.executable, "-m", "comfytui"]
@@ -96,3 +97,34 @@ def test_an_absent_server_is_told_with_what_to_do() -> None:
     with Terminal([*COMMAND, "--server", "http://127.0.0.1:9"], 100, 30, cwd=ROOT) as terminal:
         terminal.wait_for("tries again now")
         assert "127.0.0.1:9" in terminal.text
+
+
+def test_a_web_page_where_the_server_should_be_is_told_on_every_screen(server: FakeComfy) -> None:
+    web_page(server)
+    with start(server) as terminal:
+        terminal.wait_for("is a web page")
+        for key in "34":
+            terminal.press(key)
+            terminal.wait_for("Check host, port and")
+        terminal.press("5")
+        terminal.wait_for("Workflows")
+        terminal.press("\x11")
+        assert terminal.wait_exit() == 0
+
+
+def test_a_socket_that_drops_in_the_middle_loses_nothing(server: FakeComfy, tmp_path: Path) -> None:
+    breaking(server)
+    workflow = tmp_path / "mine.json"
+    workflow.write_text(json.dumps(txt2img()), "utf-8")
+    command = [*COMMAND, "--server", server.url, "--workflow", str(workflow)]
+    with Terminal(command, 100, 30, cwd=ROOT) as terminal:
+        terminal.wait_for("queues it")
+        terminal.wait_for("f5 run")  # connected
+        terminal.wait_for("VRAM")
+        terminal.press("\x1b[15~")
+        terminal.wait_for("Queue 1")
+        terminal.press("1")
+        terminal.wait_for("▶ KSampler")
+        server.call("release")
+        terminal.wait_for("last job")
+        terminal.wait_for("✓ done")
