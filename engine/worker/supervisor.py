@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -23,7 +22,6 @@ LAST_LINES = 40  # of the worker's output, kept to explain a death
 _BACKOFF = (0.2, 1.0, 3.0, 10.0, 30.0)  # seconds before a restart, by deaths in a row without an answer
 _STOP_PATIENCE = 3.0  # seconds a worker gets to leave before it is killed
 _LINE_LIMIT = 64 * 1024
-_WAITING = frozenset({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"})  # how OpenMP's threads wait
 
 Answer = TypeVar("Answer", messages.NodesDescribed, messages.Validated, messages.DevicesDescribed)
 _Answer = messages.NodesDescribed | messages.Validated | messages.DevicesDescribed
@@ -36,16 +34,6 @@ class WorkerUnavailableError(Exception):
 def worker_command(options_json: str) -> list[str]:
     """The command line of a worker; ` --fd N` with its socket is added by the supervisor."""
     return [sys.executable, "-m", "engine.worker.main", options_json]
-
-
-def worker_environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a worker: its threads sleep while they wait for each other, unless the user decided.
-
-    By default they spin, and on a machine that does other things too, a spinning thread keeps the one that it waits
-    for from its core.
-    """
-    decided = _WAITING & ours.keys()
-    return {**ours, **({} if decided else {"OMP_WAIT_POLICY": "PASSIVE"})}
 
 
 class Supervisor:
@@ -198,7 +186,6 @@ class Supervisor:
                 "--fd",
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
-                env=worker_environment(os.environ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

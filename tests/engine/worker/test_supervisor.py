@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from engine.worker import messages
-from engine.worker.supervisor import Supervisor, WorkerUnavailableError, worker_environment
+from engine.worker.supervisor import Supervisor, WorkerUnavailableError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -153,9 +153,3 @@ def test_the_front_does_not_import_torch() -> None:
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=REPOSITORY, env=dict(os.environ)
     )
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_threads_of_the_worker_sleep_while_they_wait_unless_the_user_decided() -> None:
-    assert worker_environment({"HOME": "/h"}) == {"HOME": "/h", "OMP_WAIT_POLICY": "PASSIVE"}
-    for mine in ({"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "5"}, {"KMP_BLOCKTIME": "1"}):
-        assert worker_environment(mine) == mine
