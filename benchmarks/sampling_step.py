@@ -29,7 +29,11 @@ def run() -> Iterator[Result]:
     sides = [[[states, {"pooled_output": pooled}]] for states, pooled in encoded]
     for side in (16, 64):
         latent = torch.zeros(1, 4, side, side)
-        x, context, t = torch.randn(2, 4, side, side), torch.cat([states for states, _ in encoded]), torch.tensor([500.0, 500.0])
+        x, context, t = (
+            torch.randn(2, 4, side, side),
+            torch.cat([states for states, _ in encoded]),
+            torch.tensor([500.0, 500.0]),
+        )
 
         def bare(x: torch.Tensor = x, context: torch.Tensor = context, t: torch.Tensor = t) -> float:
             start = time.perf_counter()

@@ -98,11 +98,6 @@ def chosen(now: Situation) -> bool:
     return now.selected and not now.editing
 
 
-def ready(now: Situation) -> bool:
-    """What is being edited could be run now."""
-    return now.editing and now.live
-
-
 @dataclass(frozen=True)
 class Action:
     """One thing that a key does.
@@ -323,9 +318,9 @@ NODES = (
 
 WORKFLOWS = (
     Action(
-        "workflows.run", "run", "f5,ctrl+j,ctrl+enter", "Queue the workflow as it stands.", "workflows", "run", ready
+        "workflows.run", "run", "f5,ctrl+j,ctrl+enter", "Queue the workflow as it stands.", "workflows", "run", editing
     ),
-    Action("workflows.run_n", "run n", "ctrl+n", "Queue it several times.", "workflows", "run_n", ready),
+    Action("workflows.run_n", "run n", "ctrl+n", "Queue it several times.", "workflows", "run_n", editing),
     Action(
         "workflows.more",
         "more inputs",

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from comfytui.client import sanitize
 from comfytui.client.errors import NodeProblems, Refused
+from comfytui.state.model import Phase
 from comfytui.tui import draft as drafts
 from comfytui.tui import review
 from comfytui.tui.draft import Draft, SeedMode
@@ -295,7 +296,9 @@ class Editor(Container):
     async def run(self, count: int) -> None:
         """Queue `count` runs. Raises ClientError; a refusal is shown at the inputs that caused it, and raised too."""
         connection = self.dashboard.session.connection
-        if connection is None:
+        if connection is None or connection.state.link.phase is not Phase.LIVE:
+            why = connection.state.link.error if connection is not None else None
+            self.dashboard.report(f"nothing was queued, and your changes are kept: {why or 'not connected yet'}")
             return
         for place, line in self._lines.items():
             self._take(place, line.text(place))

@@ -247,7 +247,7 @@ async def test_leaving_goes_back_to_where_it_was_opened_and_keeps_the_changes() 
         assert editor.draft.graph["5"]["inputs"]["steps"] == 7
 
 
-async def test_before_a_server_is_there_the_form_works_and_running_is_not_offered() -> None:
+async def test_before_a_server_is_there_the_form_works_and_running_says_why_not() -> None:
     from comfytui.state.model import Link, Phase, ServerState
 
     app, server = serve(state=ServerState(link=Link("http://gone:8188", Phase.RECONNECTING, error="refused")))
@@ -257,6 +257,8 @@ async def test_before_a_server_is_there_the_form_works_and_running_is_not_offere
         await until(pilot, lambda: app.query(FormLine))
         assert "not connected" in said(app, "#editor-review")
         await pilot.press("f5")
+        await until(pilot, lambda: "refused" in (app.last_error or ""))
+        assert "changes are kept" in str(app.last_error)
         assert server.submitted == []
         live = serve()[1].state
         server.become(live)
