@@ -436,6 +436,8 @@ class Editor(Container):
             return
         # In a thread: near matches among thousands of model files take a while.
         self._problems = await asyncio.to_thread(check, draft.graph, info)
+        if not self.query("#editor-review"):  # the program is being left: panes go one by one
+            return
         self._show_side()
         self._show_notes()
 
