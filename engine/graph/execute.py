@@ -226,7 +226,7 @@ class _Run:
         out_of_memory = is_out_of_memory(error)
         if out_of_memory:
             message += _OOM_HINT
-        log.error("%s (node %s) failed: %s: %s", definition.name, node_id, qualified(error), error)
+        log.error("%s (node %s) failed: %s: %s", definition.name, node_id, qualified(error), _sendable(str(error)))
         log.debug("%s", "".join(lines))
         try:
             inputs = dict(self._inputs(node_id, definition))

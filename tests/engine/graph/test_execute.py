@@ -415,7 +415,7 @@ def test_failing_node_is_reported_and_the_next_prompt_runs(error: BaseException)
     assert engine.status == "success"
 
 
-def test_errors_show_inputs_that_can_be_sent() -> None:
+def test_errors_show_inputs_that_can_be_sent(caplog: pytest.LogCaptureFixture) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("bad \udcff name")
 
@@ -425,6 +425,7 @@ def test_errors_show_inputs_that_can_be_sent() -> None:
     assert data["current_inputs"]["big"] == [str(1 << 80)]
     assert len(data["current_inputs"]["long"][0]) < 5000
     data["exception_message"].encode()
+    caplog.text.encode()  # a log line that cannot be encoded ends whoever passes it on
 
 
 @pytest.mark.parametrize(
