@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.engine import RunningEngine, start_engine
+
+
+def pytest_configure() -> None:
+    """A shell's background job starts with ctrl-C ignored, and so would every program that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
