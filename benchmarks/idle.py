@@ -10,7 +10,7 @@ from benchmarks.result import Result
 from benchmarks.server import engine
 from tests.support.terminal import Terminal
 
-SECONDS = 15
+SECONDS = 6
 
 
 def run() -> Iterator[Result]:
