@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.style import Style
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical, VerticalScroll
@@ -445,16 +446,16 @@ def _name_width(width: int) -> int:
     return max(14, min(32, width // 4))
 
 
-def _row(width: int, cells: tuple[str, ...], styles: list[object]) -> Text:
+def _row(width: int, cells: tuple[str, ...], styles: Sequence[Style]) -> Text:
     """Name, model, size, steps, prompt in columns; the last ones go first where it is narrow."""
     name, model, pixels, steps, prompt = cells
     first = _name_width(width)
-    line = Text(" " + cut_middle(name, first).ljust(first), styles[0])  # type: ignore[arg-type]
+    line = Text(" " + cut_middle(name, first).ljust(first), styles[0])
     if width >= 60:
-        line.append("  " + cut_middle(model, 16).ljust(16), styles[1])  # type: ignore[arg-type]
+        line.append("  " + cut_middle(model, 16).ljust(16), styles[1])
     if width >= 44:
-        line.append("  " + pixels.rjust(9), styles[2])  # type: ignore[arg-type]
-        line.append("  " + steps.rjust(5), styles[3])  # type: ignore[arg-type]
+        line.append("  " + pixels.rjust(9), styles[2])
+        line.append("  " + steps.rjust(5), styles[3])
     if (left := width - line.cell_len - 3) > 8:
-        line.append("  " + cut(prompt, left), styles[4])  # type: ignore[arg-type]
+        line.append("  " + cut(prompt, left), styles[4])
     return line
