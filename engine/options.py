@@ -26,10 +26,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8188
     tls_keyfile: str | None = None
     tls_certfile: str | None = None
+    token: str | None = None  # what every request must bring; None: nobody is asked. Never leaves this process
+    token_file: str | None = None
+    allowed_host: tuple[str, ...] = ()  # names that this server goes by, besides its addresses
     enable_cors_header: str | None = None  # the allowed origin; None: cross-site browsers are refused
     max_upload_size: float = 100.0  # MB, of any request body
     enable_compress_response_body: bool = False
     multi_user: bool = False
+    max_queue: int = 10_000  # jobs that may wait
+    front_end_root: str | None = None  # holds the index.html of a web front end; None: the installed package's
+    front_end_version: str | None = None  # accepted for scripts, without effect
 
     # folders
     base_directory: str | None = None
@@ -61,12 +67,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     disable_all_custom_nodes: bool = False
     whitelist_custom_nodes: tuple[str, ...] = ()
     default_hashing_function: str = "sha256"
+    allow_pickle: bool = False  # read .ckpt, .pt, .pth and .bin files too, weights only
+
+    # what is kept
+    on_restart: str = "rerun"  # rerun | interrupted: what becomes of the job that ran when the engine died
+    history_limit: int = 0  # entries of the history that stay; 0: all
+    volatile: bool = False  # queue and history end with the process
 
     # the program itself
     verbose: str = "INFO"
     log_stdout: bool = False
     dont_print_server: bool = False
     quick_test_for_ci: bool = False
+
+    def __repr__(self) -> str:  # a token must not reach a log or a traceback
+        return msgspec.Struct.__repr__(self if self.token is None else msgspec.structs.replace(self, token="…"))  # noqa: S106
 
     @property
     def cpu(self) -> bool:
@@ -84,8 +99,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def to_json(options: Options) -> str:
-    """One line that `from_json` reads; it is how options reach the worker."""
-    return msgspec.json.encode(options).decode()
+    """One line that `from_json` reads; it is how options reach the worker: on its command line, so without the token."""
+    return msgspec.json.encode(msgspec.structs.replace(options, token=None)).decode()
 
 
 def from_json(text: str | bytes) -> Options:
@@ -105,6 +120,10 @@ def without_effect(options: Options) -> list[str]:
             said.append(f"--{kind}-{part} has no effect yet: weights are kept in 16 bits or more")
     if options.preview_method == "taesd":
         said.append("--preview-method taesd has no decoders yet: previews are those of latent2rgb")
+    if options.front_end_version is not None:
+        said.append(
+            "--front-end-version has no effect: nothing is fetched; install the comfyui-frontend-package you want"
+        )
     if options.whitelist_custom_nodes or options.disable_all_custom_nodes:
         said.append("flags about custom nodes have no effect yet: none are loaded")
     return said
@@ -122,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     _folder_flags(top.add_argument_group("folders"))
     _device_flags(top)
     _execution_flags(top)
+    _keeping_flags(top.add_argument_group("queue and history"))
     _program_flags(top.add_argument_group("the program"))
     return top
 
@@ -166,6 +186,12 @@ def _count(text: str) -> int:
     return value
 
 
+def _front_end(text: str) -> str:
+    if not Path(text, "index.html").is_file():
+        raise argparse.ArgumentTypeError(f"{text} has no index.html: give the folder of a built web front end")
+    return text
+
+
 def _server_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--listen",
@@ -178,12 +204,36 @@ def _server_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--port", type=_port, default=8188, help="default 8188; 0 takes any free one")
     group.add_argument("--tls-keyfile", metavar="FILE")
     group.add_argument("--tls-certfile", metavar="FILE", help="serve https; needs --tls-keyfile too")
+    tokens = group.add_mutually_exclusive_group()
+    tokens.add_argument(
+        "--token", help="refuse who does not bring it; other users of the machine can read it in the process list"
+    )
+    tokens.add_argument("--token-file", metavar="FILE", help="the same, from a file; or set COMFYTUI_ENGINE_TOKEN")
+    group.add_argument(
+        "--allowed-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that browsers and proxies call this server by; repeatable, * for any",
+    )
     group.add_argument(
         "--enable-cors-header", metavar="ORIGIN", nargs="?", const="*", help="let pages of ORIGIN (default *) call"
     )
     group.add_argument("--max-upload-size", type=_positive, default=100.0, metavar="MB", help="default 100")
     group.add_argument("--enable-compress-response-body", action="store_true", help="gzip JSON and text answers")
     group.add_argument("--multi-user", action="store_true", help="settings and userdata for each user")
+    group.add_argument(
+        "--max-queue", type=_count, default=10_000, metavar="N", help="jobs that may wait (default 10000)"
+    )
+    group.add_argument(
+        "--front-end-root",
+        type=_front_end,
+        metavar="DIR",
+        help="serve the web front end in DIR, which has its index.html",
+    )
+    group.add_argument(
+        "--front-end-version", metavar="NAME@VERSION", help="accepted, without effect: nothing is fetched"
+    )
 
 
 def _folder_flags(group: argparse._ArgumentGroup) -> None:
@@ -239,6 +289,22 @@ def _execution_flags(top: argparse.ArgumentParser) -> None:
     group.add_argument("--disable-all-custom-nodes", action="store_true")
     group.add_argument("--whitelist-custom-nodes", metavar="NAME", action="extend", nargs="+", default=[])
     group.add_argument("--default-hashing-function", choices=HASHES, default="sha256")
+    group.add_argument(
+        "--allow-pickle", action="store_true", help="read .ckpt, .pt, .pth and .bin models, their weights only"
+    )
+
+
+def _keeping_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--on-restart",
+        choices=("rerun", "interrupted"),
+        default="rerun",
+        help="what becomes of a job that ran when the engine died (default rerun)",
+    )
+    group.add_argument(
+        "--history-limit", type=_count, default=0, metavar="N", help="keep the newest N finished jobs (default: all)"
+    )
+    group.add_argument("--volatile", action="store_true", help="keep both in memory only: nothing survives the end")
 
 
 def _program_flags(group: argparse._ArgumentGroup) -> None:

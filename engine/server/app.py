@@ -9,8 +9,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from engine.server import security
+from engine.jobs.store import StoreError
+from engine.server import frontend
+from engine.server.access import gate
 from engine.server.bodies import BadBodyError, refusal
+from engine.server.caching import cache_control
 from engine.server.routes import history, jobs, logs, models, nodes, prompt, queue, settings, system, upload, userdata
 from engine.server.routes import users as user_routes
 from engine.server.routes import view as view_routes
@@ -41,7 +44,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/jobs/{prompt_id}/cancel", jobs.cancel),
     ("GET", "/object_info", nodes.every),
     ("GET", "/object_info/{node_class}", nodes.one),
-    ("GET", "/extensions", nodes.nothing_listed),
+    ("GET", "/extensions", frontend.extensions),
     ("GET", "/workflow_templates", nodes.nothing_named),
     ("GET", "/i18n", nodes.nothing_named),
     ("GET", "/global_subgraphs", nodes.nothing_named),
@@ -73,7 +76,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
 )
 # Without a twin below /api.
 _INTERNAL: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/", system.page),
+    ("GET", "/", frontend.index),
     ("GET", "/internal/logs", logs.text),
     ("GET", "/internal/logs/raw", logs.entries),
     ("PATCH", "/internal/logs/subscribe", logs.subscribe),
@@ -85,13 +88,13 @@ _INTERNAL: tuple[tuple[str, str, Handler], ...] = (
 def make(shared: Services) -> web.Application:
     """The application for `shared`; it starts nothing by itself."""
     options = shared.options
-    origin = options.enable_cors_header
-    guard: Middleware = security.same_origin if origin is None else security.cors(origin)
-    middlewares: list[Middleware] = [guard, _refuse_clearly]
+    middlewares: list[Middleware] = [cache_control, *gate.middlewares(options), _refuse_clearly]
     if options.enable_compress_response_body:
         middlewares.insert(0, _compress)
     app = web.Application(client_max_size=options.max_upload_bytes, middlewares=middlewares)
     app[SERVICES] = shared
+    gate.install(app, options)
+    app[frontend.ROOT] = frontend.find(options)
     for method, path, handler in _ROUTES:
         app.router.add_route(method, path, handler)
         app.router.add_route(method, f"/api{path}", handler)
@@ -100,15 +103,10 @@ def make(shared: Services) -> web.Application:
             app.router.add_route("HEAD", f"/api{path}", handler)
     for method, path, handler in _INTERNAL:
         app.router.add_route(method, path, handler)
-    app.router.add_route("*", "/{anything:.*}", _unknown)
+        if method == "GET":
+            app.router.add_route("HEAD", path, handler)
+    app.router.add_route("*", "/{anything:.*}", frontend.static)
     return app
-
-
-async def _unknown(request: web.Request) -> web.Response:
-    """Any other path, and known paths with another method, as a server with static files at `/` answers."""
-    if request.method in ("GET", "HEAD"):
-        return web.Response(status=404)
-    return web.Response(status=405, text="405: Method Not Allowed")
 
 
 @web.middleware
@@ -120,6 +118,10 @@ async def _refuse_clearly(request: web.Request, handler: Handler) -> web.StreamR
         return refusal("invalid_request", "The request cannot be understood", str(error))
     except web.HTTPException:
         raise
+    except StoreError as error:
+        log.warning("%s %s: %s", request.method, request.path, error)
+        message = "The queue and the history cannot be read or written"
+        return refusal("storage", message, str(error), status=507 if error.trouble == "full" else 503)
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise  # the client has gone; there is nobody to answer

@@ -22,6 +22,7 @@ from engine.jobs.dispatch import Dispatcher
 from engine.jobs.store import JobStore, StoreError
 from engine.options import Options, to_json, without_effect
 from engine.server import app as application
+from engine.server.access import gate, secret
 from engine.server.hub import Hub
 from engine.server.journal import Entry, Journal
 from engine.server.routes.logs import SIZE
@@ -42,9 +43,10 @@ class StartError(Exception):
 async def serve(options: Options, journal: Journal, argv: tuple[str, ...]) -> None:
     """Run until SIGTERM or SIGINT. Raises `StartError` before anything is served."""
     try:
+        options = gate.prepare(options, os.environ)
         folders = Folders.from_options(options)
         folders.create()
-    except FolderError as error:
+    except (FolderError, ValueError) as error:
         raise StartError(str(error)) from error
     with _locked(folders.user / STATE_FOLDER) as state:
         _empty(folders.temp)
@@ -52,7 +54,7 @@ async def serve(options: Options, journal: Journal, argv: tuple[str, ...]) -> No
         runner = web.AppRunner(application.make(shared), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
-            for sentence in without_effect(options):
+            for sentence in (*gate.warnings(options), *without_effect(options)):
                 log.warning("%s", sentence)
             await _listen(runner, options)
             shared.store.start()
@@ -64,7 +66,7 @@ async def serve(options: Options, journal: Journal, argv: tuple[str, ...]) -> No
 
 
 def _services(options: Options, folders: Folders, journal: Journal, state: Path, argv: tuple[str, ...]) -> Services:
-    hub, store = Hub(), JobStore(state / "jobs.sqlite")
+    hub, store = Hub(), JobStore(None if options.volatile else state / "jobs.sqlite")
 
     def on_message(message: messages.FromWorker) -> None:
         if isinstance(message, messages.Log):
@@ -92,9 +94,11 @@ def _services(options: Options, folders: Folders, journal: Journal, state: Path,
         on_death=on_death,
         on_line=lambda line: _worker_log.info("%s", line),
     )
-    dispatcher = Dispatcher(store, worker, hub)
+    dispatcher = Dispatcher(
+        store, worker, hub, run_again=options.on_restart == "rerun", history_limit=options.history_limit
+    )
     journal.publish = publish
-    return Services(options, folders, hub, journal, store, worker, dispatcher, argv)
+    return Services(options, folders, hub, journal, store, worker, dispatcher, secret.shown_arguments(argv))
 
 
 async def _listen(runner: web.AppRunner, options: Options) -> None:

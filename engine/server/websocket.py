@@ -10,6 +10,8 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.jobs.dispatch import status
+from engine.server import limits
+from engine.server.access import token
 from engine.server.hub import Socket, event
 from engine.server.services import Services, services
 from engine.server.wire import Wire
@@ -27,7 +29,9 @@ async def connect(request: web.Request) -> web.WebSocketResponse:
         raise web.HTTPBadRequest(text="the connection is gone")
     # Previews are compressed pictures, and over SSH the text is compressed by the tunnel: deflating each
     # frame here would cost more than the event itself.
-    line = web.WebSocketResponse(compress=False, timeout=_GOODBYE)
+    line = web.WebSocketResponse(
+        compress=False, timeout=_GOODBYE, protocols=token.chosen(request), max_msg_size=limits.SOCKET_MESSAGE
+    )
     await line.prepare(request)
     socket = Socket(request.query.get("clientId", "")[:_MAX_SID] or uuid.uuid4().hex, Wire(transport))
     shared.hub.add(socket)

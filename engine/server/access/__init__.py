@@ -1,0 +1,1 @@
+"""Who may call the engine: by which address, from which page, with which token."""

@@ -1,0 +1,234 @@
+"""The token: who has it gets in, by each of the ways; nobody else does, and it shows up nowhere."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from pathlib import Path
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from engine.options import from_json, parse, to_json
+from engine.server.access import gate, secret
+from engine.server.access.token import Key
+from tests.engine.server.test_security import started
+
+TOKEN = "correct-horse-battery-staple"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+FLAGS = ("--token", TOKEN)
+
+
+def carried(token: str) -> str:
+    return "comfytui.token." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+async def test_everything_but_the_liveness_route_needs_the_token(tmp_path: Path) -> None:
+    async with started(tmp_path, *FLAGS) as rig:
+        routes = {
+            (route.method, route.resource.canonical)
+            for route in rig.client.app.router.routes()
+            if route.resource is not None
+        }
+        open_routes = set()
+        for method, path in sorted(routes):
+            url = path.replace("{anything}", "x").replace("{", "").replace("}", "")
+            async with rig.client.request("POST" if method == "*" else method, url) as response:
+                if response.status != 401:
+                    open_routes.add((method, path))
+                else:
+                    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+                    assert response.headers["Cache-Control"] == "no-store"
+        assert {path for _, path in open_routes} == {"/health", "/api/health", "/login"}
+        async with rig.client.get("/health") as response:
+            assert (response.status, await response.json()) == (200, {"status": "ok"})
+        for path in ("/nosuch", "/health/", "/health/../queue", "/login/x", "/%2e/queue", "/HEALTH"):
+            async with rig.client.get(path) as response:
+                assert response.status == 401, path
+        async with rig.client.get("/queue") as response:
+            assert "Authorization: Bearer" in (await response.json())["error"]["details"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        f"Basic {TOKEN}",
+        TOKEN,
+        f"Bearer {TOKEN.upper()}",
+        "Bearer \u00e9",
+        f"Bearer {TOKEN} {TOKEN}",
+    ],
+)
+async def test_wrong_headers(tmp_path: Path, value: str) -> None:
+    async with started(tmp_path, *FLAGS) as rig:
+        async with rig.client.get("/queue", headers={"Authorization": value}) as response:
+            assert response.status == 401
+        async with rig.client.get(f"/queue?token={TOKEN}") as response:  # the query is for sockets alone
+            assert response.status == 401
+
+
+async def test_the_ways_in(tmp_path: Path) -> None:
+    async with started(tmp_path, *FLAGS) as rig:
+        for value in (f"Bearer {TOKEN}", f"bearer  {TOKEN}"):
+            async with rig.client.get("/queue", headers={"Authorization": value}) as response:
+                assert response.status == 200
+        socket = await rig.client.ws_connect("/ws", headers=BEARER)
+        assert (await socket.receive_json())["type"] == "status"
+        await socket.close()
+        for path in ("/ws", "/api/ws"):
+            socket = await rig.client.ws_connect(f"{path}?token={TOKEN}&clientId=c")
+            await socket.close()
+        socket = await rig.client.ws_connect("/ws", protocols=(carried(TOKEN),))
+        assert socket.protocol == carried(TOKEN)  # browsers want one of theirs back
+        await socket.close()
+        socket = await rig.client.ws_connect("/ws", protocols=("comfytui", carried(TOKEN)))
+        assert socket.protocol == "comfytui"
+        await socket.close()
+        for wrong in ("/ws", "/ws?token=", "/ws?token=wrong", f"/ws?token=wrong&token={TOKEN}"):
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await rig.client.ws_connect(wrong)
+            assert refused.value.status == 401
+        for protocols in ((carried("wrong"),), ("comfytui.token.!!!",), ("comfytui",), (carried(TOKEN)[:-2],)):
+            with pytest.raises(WSServerHandshakeError):
+                await rig.client.ws_connect("/ws", protocols=protocols)
+
+
+async def test_a_browser_logs_in_with_the_form(tmp_path: Path) -> None:
+    async with started(tmp_path, *FLAGS) as rig:
+        page = {"Accept": "text/html,*/*"}
+        async with rig.client.get("/", headers=page) as response:
+            assert response.status == 401
+            assert "type=password" in await response.text()
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        async with rig.client.get("/login") as response:
+            assert response.status == 200
+        for wrong in ({"token": "wrong"}, {}, {"other": TOKEN}):
+            async with rig.client.post("/login", data=wrong, headers=page) as response:
+                assert response.status == 401
+                assert "Set-Cookie" not in response.headers
+        async with rig.client.post("/login", data=b"x" * 20_000) as response:
+            assert response.status == 413
+        evil = {"Origin": "http://evil.example"}
+        async with rig.client.post("/login", data={"token": TOKEN}, headers=evil) as response:
+            assert response.status == 403
+        async with rig.client.post("/login", data={"token": f" {TOKEN} "}, allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (303, "./")
+            cookie = response.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert "Secure" not in cookie
+        assert TOKEN not in cookie
+        pair = {"Cookie": cookie.partition(";")[0]}
+        rig.client.session.cookie_jar.clear()  # what follows sends cookies by hand
+        async with rig.client.get("/queue", headers=pair) as response:
+            assert response.status == 200
+        socket = await rig.client.ws_connect("/ws", headers=pair)
+        await socket.close()
+        async with rig.client.get("/queue", headers={"Cookie": pair["Cookie"][:-1]}) as response:
+            assert response.status == 401
+        # The cookie does not help a page of another site, even if a browser sent it.
+        async with rig.client.post("/interrupt", headers=pair | evil) as response:
+            assert response.status == 403
+    async with started(tmp_path / "other", "--token", TOKEN + "2") as rig:
+        async with rig.client.get("/queue", headers=pair) as response:
+            assert response.status == 401
+
+
+async def test_behind_tls_of_a_proxy_the_cookie_is_for_tls_alone(tmp_path: Path) -> None:
+    async with started(tmp_path, *FLAGS, "--allowed-host", "c.example") as rig:
+        headers = {"Origin": "https://c.example", "Host": "c.example"}
+        async with rig.client.post("/login", data={"token": TOKEN}, headers=headers, allow_redirects=False) as response:
+            assert "Secure" in response.headers["Set-Cookie"]
+
+
+async def test_preflights_say_nothing_and_need_nothing(tmp_path: Path) -> None:
+    async with started(tmp_path, *FLAGS, "--enable-cors-header", "http://page.example") as rig:
+        for path in ("/queue", "/nosuch"):
+            async with rig.client.options(path) as response:
+                assert (response.status, await response.read()) == (200, b"")
+        # The page is told why: without the header it could not read the 401.
+        async with rig.client.get("/queue", headers={"Origin": "http://page.example"}) as response:
+            assert response.status == 401
+            assert response.headers["Access-Control-Allow-Origin"] == "http://page.example"
+
+
+def test_the_token_goes_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
+    options = parse([*FLAGS])
+    assert TOKEN not in repr(options)
+    assert TOKEN not in to_json(options)
+    assert from_json(to_json(options)).token is None
+    assert secret.shown_arguments(["engine", "--token", TOKEN, "--port", "1"]) == (
+        "engine",
+        "--token",
+        "…",
+        "--port",
+        "1",
+    )
+    assert secret.shown_arguments([f"--token={TOKEN}"]) == ("--token=…",)
+    assert TOKEN not in repr(Key.of(TOKEN))
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "a %s b", (TOKEN,), None)
+    assert secret.Redact(TOKEN).filter(record)
+    assert record.getMessage() == "a … b"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\n", "empty"),
+        (b"a b", "spaces"),
+        ("ü".encode(), "ASCII"),
+        (b"two\nlines", "one line"),
+        (b"x" * 2000, "longer"),
+    ],
+)
+def test_files_that_hold_no_token(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    with pytest.raises(secret.TokenError, match=words) as problem:
+        secret.with_token(parse(["--token-file", str(path)]), {})
+    assert str(path) in str(problem.value)
+
+
+def test_where_the_token_comes_from(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\r\n")
+    path.chmod(0o600)
+    assert secret.with_token(parse(["--token-file", str(path)]), {}).token == TOKEN
+    assert not caplog.records
+    path.chmod(0o644)
+    assert secret.with_token(parse(["--token-file", str(path)]), {}).token == TOKEN
+    assert "chmod 600" in caplog.text
+    environ = {secret.VARIABLE: TOKEN, "OTHER": "1"}
+    assert secret.with_token(parse([]), environ).token == TOKEN
+    assert environ == {"OTHER": "1"}  # the worker inherits the rest
+    assert secret.with_token(parse([]), {}).token is None
+    for flags, environ in ((["--token", ""], {}), ([], {secret.VARIABLE: ""})):
+        with pytest.raises(secret.TokenError, match="empty"):
+            secret.with_token(parse(flags), environ)
+    with pytest.raises(secret.TokenError, match="cannot be read"):
+        secret.with_token(parse(["--token-file", str(tmp_path / "none")]), {})
+    with pytest.raises(SystemExit):
+        parse(["--token", "a", "--token-file", "b"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--listen"], "Anybody who can reach"),
+        (["--listen", "127.0.0.1,192.0.2.7"], "Anybody who can reach"),
+        (["--listen", *FLAGS], "unencrypted"),
+        (["--listen", *FLAGS, "--tls-certfile", "c"], None),
+        (["--listen", "127.0.0.1,::1"], None),
+        (["--listen", "localhost"], None),
+    ],
+)
+def test_what_is_open_is_said(flags: list[str], words: str | None) -> None:
+    said = gate.warnings(parse(flags))
+    assert (words is None and not said) or (words is not None and words in said[0])
