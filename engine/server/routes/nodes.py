@@ -20,11 +20,6 @@ async def one(request: web.Request) -> web.Response:
     return await _describe(request, request.match_info["node_class"])
 
 
-async def nothing_listed(_request: web.Request) -> web.Response:
-    """`GET /extensions`: this server has no web front end to extend."""
-    return answer([])
-
-
 async def nothing_named(_request: web.Request) -> web.Response:
     """`GET /workflow_templates`, `/i18n`, `/global_subgraphs`: no custom node brings any."""
     return answer({})

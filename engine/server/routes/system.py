@@ -1,8 +1,7 @@
-"""`/system_stats`, `/features` and the page at `/`: what this server is."""
+"""`/system_stats` and `/features`: what this server is."""
 
 from __future__ import annotations
 
-import html
 import sys
 from functools import cache
 from importlib import metadata
@@ -11,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.server.bodies import answer
-from engine.server.services import Services, services
+from engine.server.services import services
 from engine.worker.supervisor import WorkerUnavailableError
 
 COMFYUI_VERSION = "0.8.0"  # whose API this is: clients compare it before they use a route
@@ -54,12 +53,6 @@ async def features(request: web.Request) -> web.Response:
     return answer(services(request).features())
 
 
-async def page(request: web.Request) -> web.Response:
-    """`GET /`: there is no web front end; a person who opens the address reads what runs here."""
-    headers = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "0"}
-    return web.Response(text=_page(services(request)), content_type="text/html", headers=headers)
-
-
 @cache
 def version() -> str:
     """Of this package."""
@@ -85,17 +78,3 @@ def _memory() -> tuple[int, int]:
 def _processor(total: int, free: int) -> list[dict[str, Any]]:
     amounts = {"vram_total": total, "vram_free": free, "torch_vram_total": total, "torch_vram_free": free}
     return [{"name": "cpu", "type": "cpu", "index": None, **amounts}]
-
-
-def _page(shared: Services) -> str:
-    ready = shared.worker.ready
-    state = f"ready, {ready.nodes} nodes" if ready is not None else "starting"
-    return (
-        "<!doctype html><meta charset=utf-8><title>comfytui engine</title>"
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}</style>"
-        f"<h1>comfytui engine {html.escape(version())}</h1>"
-        "<p>This server speaks ComfyUI's API. It has no web interface: open it in a terminal with</p>"
-        "<pre>comfytui --server http://&lt;this address&gt;</pre>"
-        f"<p>Worker: {html.escape(state)}. In the queue: {shared.dispatcher.remaining}. "
-        "See <a href=system_stats>system_stats</a>, <a href=queue>queue</a>, <a href=object_info>object_info</a>.</p>"
-    )
