@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
 from engine.jobs.job import Finished, Job, Number, encode
 from engine.jobs.queue import Numbering, WaitingJobs
-from engine.jobs.store import JobStore
+from engine.jobs.store import JobStore, StoreError
 from engine.worker import messages
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3  # runs of one job that ended with the death of the whole engine
 SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")  # of extra_data: for the nodes, never shown or stored
 _NOTED_AFTER = 0.25  # seconds
+_RETRIES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the end of a job is written again
 _KEPT_EVENTS = frozenset({"execution_start", "execution_cached"})
 
 
@@ -69,15 +71,24 @@ class Verdict(msgspec.Struct, frozen=True):
 class Dispatcher:
     """Owns the queue and the running job. All methods run on the event loop; none of them blocks."""
 
-    def __init__(self, store: JobStore, worker: Worker, audience: Audience) -> None:
+    def __init__(
+        self, store: JobStore, worker: Worker, audience: Audience, *, run_again: bool = True, history_limit: int = 0
+    ) -> None:
+        """`run_again`: what the death of the engine interrupted runs again; if not, it ends as interrupted.
+
+        `history_limit` is the number of entries that stay in the history; 0: all of them.
+        """
         self._store = store
         self._worker = worker
         self._audience = audience
+        self._run_again = run_again
+        self._history_limit = history_limit
         self._waiting = WaitingJobs()
         self._numbers = Numbering()
         self._secrets: dict[str, dict[str, Any]] = {}
         self._restored = asyncio.Event()
         self._stopped = False
+        self._ending = False  # the running job has ended, and its end is not on disk yet
         self.running: Job | None = None
         self.last_node: str | None = None  # of the running job; who reconnects hears it
         self._note: asyncio.TimerHandle | None = None  # that a worker began the running job
@@ -147,7 +158,7 @@ class Dispatcher:
         job = self.running
         if not isinstance(message, messages.Event | messages.Preview | messages.Text | messages.Finished):
             return
-        if job is None or message.prompt_id != job.prompt_id:
+        if job is None or self._ending or message.prompt_id != job.prompt_id:
             log.warning("The worker speaks of a prompt that does not run: %s", message.prompt_id)
         elif isinstance(message, messages.Event):
             self._on_event(job, message)
@@ -162,7 +173,7 @@ class Dispatcher:
 
     def on_death(self, reason: str) -> None:
         """The worker is gone, or cannot tell the end: what ran has failed, what waits is for the next one."""
-        if (job := self.running) is None:
+        if (job := self.running) is None or self._ending:
             return
         error = _death_message(job, reason, self.last_node, self._story.executed)
         if job.client_id is not None:
@@ -177,13 +188,10 @@ class Dispatcher:
         jobs, number = await self._store.load()
         self._numbers.start_at(number)
         for job in jobs:
-            if job.attempts < MAX_ATTEMPTS:
+            if job.attempts == 0 or (self._run_again and job.attempts < MAX_ATTEMPTS):
                 self._waiting.put(job)
-                continue
-            reason = f"The engine died {job.attempts} times while this prompt ran; it is not tried again."
-            log.error("Prompt %s: %s", job.prompt_id, reason)
-            events = [("execution_error", _death_message(job, reason, None, []))]
-            self._store.finish(Finished(job, "error", {}, {}, events))
+            else:
+                await self._store.finish(_not_again(job, self._run_again), self._history_limit)
         if len(self._waiting):
             log.info("%d prompts are still queued from the last run", len(self._waiting))
         self._restored.set()
@@ -205,8 +213,10 @@ class Dispatcher:
         if job is None:
             return
         self.running, self.last_node, self._story = job, None, _Story()
-        # A job that ends sooner needs no note that it began, and a write less is a thread less to wake.
-        self._note = asyncio.get_running_loop().call_later(_NOTED_AFTER, self._store.begun, job)
+        # A job that ends sooner needs no note that it began, and a write less is a thread less to wake. Where an
+        # interrupted job must not run again, that it began is known before it does anything.
+        delay = _NOTED_AFTER if self._run_again else 0.0
+        self._note = asyncio.get_running_loop().call_later(delay, self._store.begun, job)
         self._tell_status()
         extra = msgspec.json.decode(job.extra_data) | self._secrets.pop(job.prompt_id, {})
         prompt = msgspec.json.decode(job.prompt)
@@ -222,11 +232,32 @@ class Dispatcher:
             self._audience.tell(None, event.type, event.data)
 
     def _finish(self, entry: Finished) -> None:
-        job = entry.job
-        # Readers of the history queue up behind this write: who hears the next two messages finds the entry.
+        """Write the end down, and tell it after: what a client heard to be done never runs again."""
         self._forget_note()
-        self._store.finish(entry)
-        self.running, self.last_node = None, None
+        self._ending = True
+        self._write(entry, 0)
+
+    def _write(self, entry: Finished, tries: int) -> None:
+        written = self._store.finish(entry, self._history_limit)
+        written.add_done_callback(partial(self._written, entry, tries))
+
+    def _written(self, entry: Finished, tries: int, written: asyncio.Future[None]) -> None:
+        """Go on, or wait until the disk takes the end: a queue that ran on would lose the ends of all that follows."""
+        job = entry.job
+        error = None if written.cancelled() else written.exception()
+        if error is not None:
+            wait = _RETRIES[min(tries, len(_RETRIES) - 1)]
+            if self._stopped:
+                log.error("The end of prompt %s was not written, so it will run again: %s", job.prompt_id, error)
+                return
+            if not isinstance(error, StoreError) or error.trouble != "other":
+                log.error("The end of prompt %s cannot be written, and the queue waits: %s", job.prompt_id, error)
+                asyncio.get_running_loop().call_later(wait, self._write, entry, tries + 1)
+                return
+            log.error("The end of prompt %s cannot be written: %s", job.prompt_id, error)
+        elif tries:
+            log.info("The end of prompt %s is written, and the queue goes on", job.prompt_id)
+        self.running, self.last_node, self._ending = None, None, False
         self._tell_status()
         if job.client_id is not None:
             self._audience.tell(job.client_id, "executing", {"node": None, "prompt_id": job.prompt_id})
@@ -305,9 +336,30 @@ def _workflow_id(extra: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _not_again(job: Job, run_again: bool) -> Finished:
+    """The end of a job that ran when the engine died, and is not run again."""
+    stamp = time.time_ns() // 1_000_000
+    if not run_again:
+        log.warning("Prompt %s ran when the engine ended; it is marked as interrupted", job.prompt_id)
+        stopped: dict[str, Any] = {
+            "prompt_id": job.prompt_id,
+            "node_id": None,
+            "node_type": None,
+            "executed": [],
+            "timestamp": stamp,
+        }
+        return Finished(job, "interrupted", {}, {}, [("execution_interrupted", stopped)])
+    reason = f"The engine died {job.attempts} times while this prompt ran; it is not tried again."
+    log.error("Prompt %s: %s", job.prompt_id, reason)
+    return Finished(job, "error", {}, {}, [("execution_error", _death_message(job, reason, None, []))])
+
+
 def _death_message(job: Job, reason: str, node: str | None, executed: list[str]) -> dict[str, Any]:
     """An `execution_error` in ComfyUI's shape for a job whose worker is gone."""
-    first, *rest = reason.splitlines()
+    first, *lines = reason.splitlines()
+    # The last words are often about something else: shown as what they are, and not as the cause.
+    many = f"{len(lines)} lines" if len(lines) > 1 else "line"
+    rest = [f"The last {many} of the worker's log:", *lines] if lines else []
     place = msgspec.json.decode(job.prompt).get(node) or {}
     return {
         "prompt_id": job.prompt_id,

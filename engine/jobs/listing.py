@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -94,11 +94,39 @@ def in_order(jobs: list[dict[str, Any]], by: str, descending: bool) -> list[dict
     return sorted(jobs, key=duration if by == "execution_duration" else created, reverse=descending)
 
 
-def page(jobs: list[dict[str, Any]], limit: int | None, offset: int) -> dict[str, Any]:
-    """One page, and where it is."""
-    shown = jobs[offset:] if limit is None else jobs[offset : offset + limit]
-    more = offset + len(shown) < len(jobs)
-    return {"jobs": shown, "pagination": {"offset": offset, "limit": limit, "total": len(jobs), "has_more": more}}
+class Span(NamedTuple):
+    """A piece of the ordered history. `limit` None: to its end."""
+
+    offset: int
+    limit: int | None
+
+
+def span(live: int, limit: int | None, offset: int) -> Span:
+    """The piece of the history that a page of the whole list may show, when `live` jobs wait or run.
+
+    They may stand anywhere in the order, so the piece is longer than the page by as many.
+    """
+    return Span(max(0, offset - live), None if limit is None else limit + min(live, offset))
+
+
+def merge(
+    live: list[dict[str, Any]],
+    ended: list[dict[str, Any]],
+    by: str,
+    descending: bool,
+    limit: int | None,
+    offset: int,
+) -> list[dict[str, Any]]:
+    """A page of jobs that wait or run with those that ended; `ended` is the `span` of these for this page."""
+    first = max(0, offset - len(live))
+    ordered = in_order([*live, *ended], by, descending)  # stable: at the same moment, what is alive comes first
+    return ordered[offset - first :] if limit is None else ordered[offset - first : offset - first + limit]
+
+
+def page(jobs: list[dict[str, Any]], limit: int | None, offset: int, total: int) -> dict[str, Any]:
+    """The page `jobs`, and where it is."""
+    more = offset + len(jobs) < total
+    return {"jobs": jobs, "pagination": {"offset": offset, "limit": limit, "total": total, "has_more": more}}
 
 
 def _ended(job: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from engine.jobs.store import Stretch
 from engine.server.bodies import BadBodyError, encode, raw, read_object, strings
 from engine.server.services import services
 
@@ -11,14 +12,16 @@ _PIECE = 64  # entries in memory at a time, when all are asked for
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """`GET /history?max_items&offset`, oldest first; without `max_items` and `offset` it is sent in pieces."""
+    """`GET /history?max_items&offset`, oldest first; what is longer than a page is sent in pieces."""
     limit, offset = _integer(request, "max_items"), _integer(request, "offset")
-    if limit is None and (offset is None or offset < 0):
-        return await _stream(request)
     if limit is not None and limit <= 0:
         return raw(b"{}")
-    found = await services(request).store.history(limit, -1 if offset is None else offset)
-    return raw(b"{%s}" % b",".join(b"%s:%s" % (encode(name), entry) for name, entry in found))
+    store = services(request).store
+    where = await store.stretch(limit, -1 if offset is None else offset)
+    if where.length > _PIECE:
+        return await _stream(request, where)
+    found = await store.history_after(where.after, where.length)
+    return raw(b"{%s}" % b",".join(b"%s:%s" % (encode(name), entry) for _, name, entry in found))
 
 
 async def one(request: web.Request) -> web.Response:
@@ -48,9 +51,9 @@ async def delete(request: web.Request) -> web.Response:
     return web.Response(status=200 if known else 404)
 
 
-async def _stream(request: web.Request) -> web.StreamResponse:
-    store = services(request).store
-    piece = await store.history_after(-1, _PIECE)
+async def _stream(request: web.Request, where: Stretch) -> web.StreamResponse:
+    store, left = services(request).store, where.length
+    piece = await store.history_after(where.after, _PIECE)
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     await response.prepare(request)
     before = b"{"
@@ -58,7 +61,8 @@ async def _stream(request: web.Request) -> web.StreamResponse:
         for _, name, entry in piece:
             await response.write(b"%s%s:%s" % (before, encode(name), entry))
             before = b","
-        piece = await store.history_after(piece[-1][0], _PIECE) if len(piece) == _PIECE else []
+        left -= len(piece)
+        piece = await store.history_after(piece[-1][0], min(left, _PIECE)) if left > 0 else []
     await response.write(b"{}" if before == b"{" else b"}")
     await response.write_eof()
     return response

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from engine.jobs.listing import finished_job, in_order, page, waiting_job
+from engine.jobs.listing import finished_job, merge, page, span, waiting_job
+from engine.jobs.store import SortKey
 from engine.server.bodies import answer, read_object, strings
 from engine.server.services import Services, services
 
@@ -31,15 +32,21 @@ async def listing(request: web.Request) -> web.Response:
         offset = max(_integer(request, "offset") or 0, 0)
     except _RefusedError as refused:
         return answer({"error": str(refused)}, status=400)
-    jobs = await _collect(services(request), statuses, request.query.get("workflow_id"))
-    ordered = in_order(jobs, sort_by, descending)
-    return answer(page(ordered, limit, offset))
+    store, workflow = services(request).store, request.query.get("workflow_id")
+    live = _live(services(request), statuses, workflow)
+    kinds = [kind for status in statuses for kind in _HISTORY.get(status, ())]
+    needed = span(len(live), limit, offset)
+    key: SortKey = "duration" if sort_by == "execution_duration" else "create_time"
+    rows = await store.page(kinds, workflow, key, descending=descending, limit=needed.limit, offset=needed.offset)
+    total = len(live) + await store.count(kinds, workflow)
+    jobs = merge(live, [finished_job(row) for row in rows], sort_by, descending, limit, offset)
+    return answer(page(jobs, limit, offset, total))
 
 
 async def one(request: web.Request) -> web.Response:
     """`GET /api/jobs/{id}`: with outputs and workflow once it has ended."""
     shared, prompt_id = services(request), request.match_info["prompt_id"]
-    for job in await _collect(shared, ("pending", "in_progress"), None):
+    for job in _live(shared, ("pending", "in_progress"), None):
         if job["id"] == prompt_id:
             return answer(job)
     row, entry = await shared.store.row(prompt_id), await shared.store.entry(prompt_id)
@@ -70,7 +77,8 @@ async def _cancel(shared: Services, prompt_ids: list[str]) -> bool:
     return bool(removed or stopped)
 
 
-async def _collect(shared: Services, statuses: tuple[str, ...], workflow: str | None) -> list[dict[str, Any]]:
+def _live(shared: Services, statuses: tuple[str, ...], workflow: str | None) -> list[dict[str, Any]]:
+    """What runs and what waits."""
     jobs: list[dict[str, Any]] = []
     running = shared.dispatcher.running
     if "in_progress" in statuses and running is not None and workflow in (None, running.workflow_id):
@@ -78,9 +86,6 @@ async def _collect(shared: Services, statuses: tuple[str, ...], workflow: str | 
     if "pending" in statuses:
         waiting = shared.dispatcher.waiting()
         jobs += [waiting_job(job, "pending") for job in waiting if workflow in (None, job.workflow_id)]
-    ended = [kind for status in statuses for kind in _HISTORY.get(status, ())]
-    if ended:
-        jobs += [finished_job(row) for row in await shared.store.rows(ended, workflow)]
     return jobs
 
 

@@ -38,7 +38,8 @@ async def submit(request: web.Request) -> web.Response:
         message, _, details = str(error).partition("\n")
         return refusal("worker_unavailable", f"The prompt cannot be checked: {message}", details, status=503)
     except StoreError as error:
-        return refusal("not_stored", "The prompt cannot be kept, so it is not accepted", str(error), status=500)
+        status = 507 if error.trouble == "full" else 503
+        return refusal("not_stored", "The prompt cannot be kept, so it is not accepted", str(error), status=status)
     except ValueError as error:
         raise BadBodyError(f"number: {error}") from error
     except (OverflowError, RecursionError) as error:

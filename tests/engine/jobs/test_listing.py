@@ -1,5 +1,8 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from engine.jobs.job import HistoryRow
-from engine.jobs.listing import finished_job, in_order, page, summarize_outputs
+from engine.jobs.listing import finished_job, in_order, merge, page, span, summarize_outputs
 
 
 def test_the_first_saved_picture_is_shown() -> None:
@@ -48,7 +51,27 @@ def test_order_and_pages() -> None:
     assert [job["id"] for job in in_order(jobs, "created_at", True)] == ["3", "2", "1", "0"]
     durations = [job["execution_end_time"] for job in in_order(jobs, "execution_duration", False)]
     assert durations == sorted(durations)
-    told = page(jobs, 2, 1)
+    told = page(jobs[1:3], 2, 1, 4)
     assert [job["id"] for job in told["jobs"]] == ["1", "2"]
     assert told["pagination"] == {"offset": 1, "limit": 2, "total": 4, "has_more": True}
-    assert page(jobs, None, 9)["pagination"]["has_more"] is False
+    assert page([], None, 9, 4)["pagination"]["has_more"] is False
+
+
+@given(
+    st.lists(st.integers(0, 9)),
+    st.lists(st.integers(0, 9)),
+    st.booleans(),
+    st.none() | st.integers(1, 9),
+    st.integers(0, 12),
+)
+def test_a_page_is_a_piece_of_the_whole_list(
+    live: list[int], ended: list[int], descending: bool, limit: int | None, offset: int
+) -> None:
+    alive = [{"id": f"l{n}", "create_time": created} for n, created in enumerate(live)]
+    whole = in_order(
+        [{"id": f"e{n}", "create_time": created} for n, created in enumerate(ended)], "created_at", descending
+    )
+    piece = span(len(alive), limit, offset)
+    kept = whole[piece.offset :] if piece.limit is None else whole[piece.offset : piece.offset + piece.limit]
+    expected = in_order([*alive, *whole], "created_at", descending)[offset:][:limit]
+    assert merge(alive, kept, "created_at", descending, limit, offset) == expected

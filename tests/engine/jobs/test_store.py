@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from engine.jobs import store as store_module
 from engine.jobs.job import Finished, Job
 from engine.jobs.store import JobStore, StoreError
 
@@ -101,10 +100,9 @@ async def test_forgetting(store: JobStore) -> None:
     assert await store.history(None, 0) == []
 
 
-async def test_the_oldest_entries_make_room(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MAX_HISTORY", 3)
+async def test_with_a_limit_the_oldest_entries_make_room(store: JobStore) -> None:
     for number in range(6):
-        store.finish(finished(job(number, f"p{number}")))
+        store.finish(finished(job(number, f"p{number}")), keep=3)
     assert [name for name, _ in await store.history(None, 0)] == ["p3", "p4", "p5"]
 
 
@@ -150,17 +148,17 @@ async def test_one_refused_write_does_not_take_its_neighbours_with_it(store: Job
         raise ValueError("no")
 
     results = await asyncio.gather(
-        store.add(job(0, "a")), store._run(broken), store.add(job(1, "b")), return_exceptions=True
+        store.add(job(0, "a")), store._work.run(broken), store.add(job(1, "b")), return_exceptions=True
     )
     assert isinstance(results[1], StoreError)
     assert {one.prompt_id for one in (await store.load())[0]} == {"a", "b"}
 
 
 async def test_a_full_disk_is_told_to_who_waits(store: JobStore) -> None:
-    await store._run(lambda db: db.execute("PRAGMA max_page_count=20"))
+    await store._work.run(lambda db: db.execute("PRAGMA max_page_count=20"))
     with pytest.raises(StoreError, match="full"):
         await store.add(Job(0, "big", b'"' + b"x" * 1_000_000 + b'"', b"{}", (), 0))
-    await store._run(lambda db: db.execute("PRAGMA max_page_count=100000"))
+    await store._work.run(lambda db: db.execute("PRAGMA max_page_count=100000"))
     await store.add(job(1, "small"))
     assert [one.prompt_id for one in (await store.load())[0]] == ["small"]
 

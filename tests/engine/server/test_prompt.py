@@ -135,6 +135,7 @@ async def test_jobs_run_one_after_another_and_enter_the_history(rig: Rig) -> Non
     first, second = [(await rig.submit(client_id="c"))["prompt_id"] for _ in range(2)]
     images = {"9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}}
     assert rig.finish(outputs=images) == first
+    await rig.get("/history")  # answered when the end of the first is written
     assert rig.finish("interrupted") == second
     history = await rig.get("/history")
     assert list(history) == [first, second]
@@ -225,7 +226,7 @@ async def test_the_death_of_the_worker_fails_one_job_and_runs_the_next(rig: Rig)
     assert kind == "execution_error"
     assert (error["node_id"], error["node_type"]) == ("1", "A")
     assert error["exception_message"] == "The worker was ended by SIGKILL\n"
-    assert error["traceback"] == ["last line\n"]
+    assert error["traceback"] == ["The last line of the worker's log:\n", "last line\n"]
     assert entry["outputs"] == {"1": {"images": []}}
     running = rig.shared.dispatcher.running
     assert running is not None
@@ -266,10 +267,10 @@ async def test_a_job_that_kills_the_engine_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_a_prompt_that_cannot_be_kept_is_not_accepted(rig: Rig) -> None:
-    await rig.shared.store._run(lambda db: db.execute("PRAGMA max_page_count=10"))
+    await rig.shared.store._work.run(lambda db: db.execute("PRAGMA max_page_count=10"))
     body = {"prompt": {"1": {"class_type": "A", "inputs": {"text": "x" * 500_000}}}}
     async with rig.client.post("/prompt", json=body) as response:
-        assert response.status == 500
+        assert response.status == 507
         assert "full" in (await response.json())["error"]["details"]
     assert await rig.get("/prompt") == {"exec_info": {"queue_remaining": 0}}
 
