@@ -73,6 +73,14 @@ class ServerFailed(ClientError):
     """The server reported an error of its own (5xx, or a refusal without reasons)."""
 
 
+class ReadOnly(ClientError):
+    """The connection may only look: what was asked for would have changed the server. Nothing was sent."""
+
+
+class NotKept(ClientError):
+    """What must be remembered on this side could not be written down; where it matters, nothing was sent."""
+
+
 class Refused(ClientError):
     """A prompt did not pass validation; nothing was queued.
 

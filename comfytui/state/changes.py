@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from comfytui.client.messages import Event, HistoryEntry, Queue, SystemStats
+from comfytui.state.model import Timing
 from comfytui.workflow.summary import Facts
 
 
@@ -25,6 +26,7 @@ class Dropped(Change, frozen=True):
 
     error: str
     retry_at: float
+    heard: float | None = None  # when the server last said something: a dead link is noticed later than it dies
 
 
 class Rejected(Change, frozen=True):
@@ -47,6 +49,13 @@ class Measured(Change, frozen=True):
     latency: float
 
 
+class About(Change, frozen=True):
+    """What a graph is about, and which workflow it is."""
+
+    facts: Facts
+    shape: str
+
+
 class Accepted(Change, frozen=True):
     """The server took a prompt of ours."""
 
@@ -56,6 +65,7 @@ class Accepted(Change, frozen=True):
     extra_data: Mapping[str, Any]  # cleaned
     name: str = ""
     mine: bool = True  # False: we put somebody else's job in another place
+    note: str = ""  # what we did with it, for its timeline: moved, released, sent again
 
 
 class QueueSeen(Change, frozen=True):
@@ -65,7 +75,7 @@ class QueueSeen(Change, frozen=True):
     asked: int
     held: frozenset[str] = frozenset()
     skew: float = 0.0  # seconds to add to the server's times to have ours
-    facts: Mapping[str, Facts] = {}  # by id, where they were worked out before: a third of a millisecond each
+    facts: Mapping[str, About] = {}  # by id, where they were worked out before: a third of a millisecond each
 
 
 class Page(StrEnum):
@@ -84,7 +94,7 @@ class HistorySeen(Change, frozen=True):
     asked: int
     complete: bool = False  # nothing is older
     skew: float = 0.0
-    facts: Mapping[str, Facts] = {}  # by id, where they were worked out before
+    facts: Mapping[str, About] = {}  # by id, where they were worked out before
 
 
 class Vanished(Change, frozen=True):
@@ -106,6 +116,51 @@ class StatsSeen(Change, frozen=True):
 
 class CatalogueSeen(Change, frozen=True):
     object_info: Mapping[str, Any]  # cleaned
+
+
+class Recalled(Change, frozen=True):
+    """What was kept on this side for this server, read at the start: jobs that are held, and jobs that we sent."""
+
+    held: tuple[Kept, ...] = ()
+    sent: tuple[Kept, ...] = ()
+    lost: tuple[Kept, ...] = ()
+    paused: bool = False
+
+
+class Kept(Change, frozen=True):
+    """A job of which this side has the whole request."""
+
+    prompt_id: str
+    number: float
+    graph: Mapping[str, Any]  # cleaned
+    extra_data: Mapping[str, Any]  # cleaned
+    name: str = ""
+    mine: bool = True
+    at: float = 0.0
+
+
+class Held(Change, frozen=True):
+    """These are no longer in the server's queue but on this side, or have other numbers there than before."""
+
+    jobs: tuple[Kept, ...]
+
+
+class Paused(Change, frozen=True):
+    """Whether what we submit is held."""
+
+    paused: bool
+
+
+class ReadOnlySet(Change, frozen=True):
+    """Whether the connection may only look."""
+
+    read_only: bool
+
+
+class Learned(Change, frozen=True):
+    """How long workflows took, read at the start."""
+
+    timings: Mapping[str, Timing]
 
 
 class ActionFailed(Change, frozen=True):

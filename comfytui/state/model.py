@@ -76,6 +76,16 @@ class JobState(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     LOST = "lost"  # we submitted it and the server no longer knows it
+    HELD = "held"  # taken out of the server's queue and kept on this side until it is released
+
+
+class Origin(StrEnum):
+    """Whose job it is, as far as the server tells. Progress is told of our own and of broadcast ones only."""
+
+    OURS = "ours"
+    OTHER = "other"  # another client's: only the queue and the history tell of it
+    BROADCAST = "broadcast"  # submitted without a client id: its progress goes to everybody
+    UNKNOWN = "unknown"  # nothing has told yet who submitted it
 
 
 class NodeState(StrEnum):
@@ -123,6 +133,17 @@ class Failure(Frozen, frozen=True):
     inputs: Mapping[str, Any] = EMPTY
 
 
+class TimelineEntry(Frozen, frozen=True):
+    """Something that happened. `until` where it lasted: a node's run, a gap in what we were told."""
+
+    at: float
+    kind: str  # connected, gap, started, cached, node, done, failed, interrupted, …
+    text: str
+    prompt_id: str | None = None
+    until: float | None = None
+    node_id: str | None = None
+
+
 class Job(Frozen, frozen=True):
     """A prompt that the server has, had, or should have."""
 
@@ -141,6 +162,18 @@ class Job(Frozen, frozen=True):
     ended: float | None = None
     targets: tuple[str, ...] = ()  # the output nodes that passed validation; empty: not known
     touched: int = 0  # the state's version when the job last changed its own state: an answer asked before is older
+    client_id: str | None = None  # whose it is; "": nobody's, None: not told yet
+    shape: str = ""  # which workflow it is, whatever its values (`workflow.identity`); "": not known
+    notes: tuple[TimelineEntry, ...] = ()  # what its nodes do not tell: gaps, blocked branches, moves. Bounded
+
+    @property
+    def origin(self) -> Origin:
+        """Whose job it is."""
+        if self.mine:
+            return Origin.OURS
+        if self.client_id is None:
+            return Origin.UNKNOWN
+        return Origin.OTHER if self.client_id else Origin.BROADCAST
 
     @property
     def seconds(self) -> float | None:
@@ -172,11 +205,21 @@ class Run(Frozen, frozen=True):
     mark: tuple[float, float] | None = None  # (time, value) from which the rate is measured next
 
 
-class TimelineEntry(Frozen, frozen=True):
-    at: float
-    kind: str  # connected, gap, started, node, done, failed, interrupted, …
-    text: str
-    prompt_id: str | None = None
+class Timing(Frozen, frozen=True):
+    """How long a workflow took the last times. Seconds."""
+
+    nodes: Mapping[str, float] = EMPTY  # by node id, of those that ran; smoothed
+    total: float | None = None  # of all of them together
+    work: float | None = None  # steps × pixels × batch of that run, to scale by; None: not known
+    model: str = ""
+    at: float = 0.0
+
+
+class Gap(Frozen, frozen=True):
+    """A time of which we know nothing, until it has ended."""
+
+    since: float
+    jobs: tuple[str, ...] = ()  # what ran when it began
 
 
 class ServerState(Frozen, frozen=True):
@@ -199,4 +242,10 @@ class ServerState(Frozen, frozen=True):
     timeline: tuple[TimelineEntry, ...] = ()  # newest last, bounded
     object_info: Mapping[str, Any] | None = None  # cleaned; None until loaded
     queue_remaining: int = 0
+    held: tuple[str, ...] = ()  # in the order in which they will be released
+    paused: bool = False  # what we submit is held, too
+    read_only: bool = False  # nothing that would change the server is sent
+    gap: Gap | None = None  # while the link is down
+    rates: tuple[tuple[float, float], ...] = ()  # (time, steps a second), one a second while sampling; bounded
+    timings: Mapping[str, Timing] = EMPTY  # by shape, those used last; bounded
     last_error: str | None = None  # of an action, for a toast

@@ -15,13 +15,25 @@ from msgspec.structs import asdict, replace
 from comfytui.client import messages as m
 from comfytui.client import sanitize
 from comfytui.state import changes as c
-from comfytui.state import runs
+from comfytui.state import keeping, runs
+from comfytui.state.about import about
 from comfytui.state.jobs import Jobs
-from comfytui.state.model import Device, Failure, Job, JobState, NodeState, Phase, Run, ServerState, Stats
-from comfytui.workflow.summary import facts
+from comfytui.state.model import (
+    EMPTY,
+    Device,
+    Failure,
+    Job,
+    JobState,
+    NodeState,
+    Phase,
+    Run,
+    ServerState,
+    Stats,
+    TimelineEntry,
+)
+from comfytui.state.timeline import gap_begins, gap_ends, note, noted
 
 STATS = 240  # samples kept: twenty minutes at one in five seconds
-LOST = "The server no longer knows this job: it was restarted, or somebody took the job back."
 _OUTCOMES = {"done": JobState.DONE, "failed": JobState.FAILED, "interrupted": JobState.INTERRUPTED}
 
 
@@ -55,11 +67,11 @@ def _connecting(state: ServerState, _: c.Connecting, at: float) -> ServerState:
 
 def _connected(state: ServerState, _: c.Connected, at: float) -> ServerState:
     link = replace(state.link, phase=Phase.LIVE, since=at, error=None, retry_at=None, attempts=0)
-    lost = state.link.phase is Phase.RECONNECTING
-    text = (
-        f"no news for {max(0, round(at - state.link.since))} s" if lost else f"connected to {sanitize.line(link.url)}"
-    )
-    return runs.note(replace(state, link=link), at, "gap" if lost else "connected", text)
+    first = state.gap is None
+    state, jobs = gap_ends(replace(state, link=link), at)
+    if jobs:
+        state = runs.store(state, *jobs)
+    return note(state, at, "connected", f"connected to {sanitize.line(link.url)}") if first else state
 
 
 def _dropped(state: ServerState, event: c.Dropped, at: float) -> ServerState:
@@ -76,7 +88,10 @@ def _dropped(state: ServerState, event: c.Dropped, at: float) -> ServerState:
         latency=None,
     )
     state = replace(state, link=link)
-    return runs.note(state, at, "dropped", event.error) if first else state
+    if not first:
+        return state
+    state = gap_begins(state, at if event.heard is None else min(at, event.heard))
+    return note(state, at, "dropped", event.error)
 
 
 def _rejected(state: ServerState, event: c.Rejected, at: float) -> ServerState:
@@ -94,7 +109,7 @@ def _measured(state: ServerState, event: c.Measured, at: float) -> ServerState:
 
 
 def _failed(state: ServerState, event: c.ActionFailed, at: float) -> ServerState:
-    return runs.note(replace(state, last_error=event.error), at, "error", event.error)
+    return note(replace(state, last_error=event.error), at, "error", event.error)
 
 
 # The queue -----------------------------------------------------------------------------------------------------------
@@ -110,7 +125,10 @@ def _status(state: ServerState, event: m.Status, at: float) -> ServerState:
 def _accepted(state: ServerState, event: c.Accepted, at: float) -> ServerState:
     """Its first events may have come before this answer."""
     job = state.jobs.get(event.prompt_id) or Job(id=event.prompt_id, state=JobState.WAITING)
-    again = job.state is JobState.LOST or (not event.mine and job.state is JobState.WAITING)
+    again = job.state in (JobState.LOST, JobState.HELD) or (not event.mine and job.state is JobState.WAITING)
+    known = about(event.graph, event.name or job.facts.name)
+    if event.note:
+        job = noted(job, TimelineEntry(at, event.note, "", job.id))
     job = replace(
         job,
         state=JobState.WAITING if again else job.state,
@@ -118,7 +136,11 @@ def _accepted(state: ServerState, event: c.Accepted, at: float) -> ServerState:
         mine=job.mine or event.mine,
         graph=event.graph,
         extra_data=event.extra_data,
-        facts=facts(event.graph, event.name or job.facts.name),
+        facts=known.facts,
+        shape=known.shape,
+        client_id=str(event.extra_data.get("client_id") or ""),
+        failure=None if again else job.failure,
+        ended=None if again else job.ended,
         nodes=runs.plan(event.graph, job.targets, job.nodes) if job.nodes else (),
         created=at if job.created is None else job.created,
         touched=state.version + 1,
@@ -126,6 +148,9 @@ def _accepted(state: ServerState, event: c.Accepted, at: float) -> ServerState:
     state = runs.store(state, job)
     if job.state is not JobState.WAITING:
         return state
+    if again:
+        history = tuple(item for item in state.history if item != job.id)
+        state = keeping.in_order(replace(state, history=history), state.held)
     return replace(state, waiting=_in_order(state.jobs, {*state.waiting, job.id}))
 
 
@@ -161,7 +186,7 @@ def _queue_seen(state: ServerState, seen: c.QueueSeen, at: float) -> ServerState
         state = replace(state, running=tuple(running), waiting=order, history=history)
     if state.queue_remaining != len(running) + len(order):
         state = replace(state, queue_remaining=len(running) + len(order))
-    return _follow(state)
+    return _follow(keeping.in_order(state, state.held))
 
 
 def _newer(state: ServerState, prompt_id: str, seen: c.QueueSeen, where: JobState) -> bool:
@@ -197,7 +222,8 @@ def _told_of(state: ServerState, job: Job, item: m.Prompt, seen: c.QueueSeen | c
     if item.graph is not None and (not job.graph or item.extra_data != job.extra_data):
         graph = item.graph if item.graph else job.graph
         targets = item.outputs or job.targets
-        found = seen.facts.get(item.prompt_id) or facts(graph, item.name)
+        known = seen.facts.get(item.prompt_id) or about(graph, item.name)
+        found = known.facts
         created = item.created + seen.skew if item.created is not None else None
         job = replace(
             job,
@@ -205,6 +231,8 @@ def _told_of(state: ServerState, job: Job, item: m.Prompt, seen: c.QueueSeen | c
             extra_data=item.extra_data,
             mine=job.mine or (item.client_id != "" and item.client_id == state.client_id),
             facts=found if found.name else replace(found, name=job.facts.name),
+            shape=known.shape,
+            client_id=item.client_id,
             targets=targets,
             nodes=runs.plan(graph, targets, job.nodes) if job.nodes else job.nodes,
             created=created if job.created is None else job.created,
@@ -237,7 +265,7 @@ def _vanished(state: ServerState, event: c.Vanished, at: float) -> ServerState:
             continue
         if job.mine or job.state is JobState.RUNNING:
             nodes = runs.close_nodes(job.nodes, NodeState.INTERRUPTED, at)
-            job = replace(job, state=JobState.LOST, ended=at, nodes=nodes, failure=Failure(message=LOST))
+            job = replace(job, state=JobState.LOST, ended=at, nodes=nodes, failure=Failure(message=keeping.LOST))
             state = runs.finish(state, job, at)
         else:
             forgotten.append(prompt_id)
@@ -259,6 +287,7 @@ def _removed(state: ServerState, event: c.Removed, at: float) -> ServerState:
         running=kept(state.running),
         waiting=kept(state.waiting),
         history=kept(state.history),
+        held=kept(state.held),
     )
     return _follow(state)
 
@@ -296,7 +325,7 @@ def _history_seen(state: ServerState, seen: c.HistorySeen, at: float) -> ServerS
         history_loaded=state.history_loaded or seen.page is not c.Page.SINGLE,
         history_complete=seen.complete if seen.page is not c.Page.SINGLE else state.history_complete,
     )
-    return _follow(state)
+    return _follow(keeping.in_order(state, state.held))
 
 
 def _finished(state: ServerState, job: Job | None, entry: m.HistoryEntry, seen: c.HistorySeen) -> Job:
@@ -347,7 +376,18 @@ def _stats(state: ServerState, event: c.StatsSeen, at: float) -> ServerState:
         devices=tuple(Device(**asdict(device)) for device in said.devices),
         taken=at,
     )
-    return replace(state, stats=stats, stats_history=(*state.stats_history[-STATS + 1 :], stats))
+    before = state.stats
+    state = replace(state, stats=stats, stats_history=(*state.stats_history[-STATS + 1 :], stats))
+    if before is None or before.version == stats.version:
+        return state
+    # another server, or another version of it, at the same address: its nodes are others
+    text = f"the server is now {stats.version or 'of an unknown version'} (was {before.version or 'unknown'})"
+    return note(replace(state, object_info=None, features=EMPTY), at, "version", text)
+
+
+def _learned(state: ServerState, event: c.Learned, at: float) -> ServerState:
+    del at
+    return replace(state, timings={**event.timings, **state.timings})
 
 
 def _catalogue(state: ServerState, event: c.CatalogueSeen, at: float) -> ServerState:
@@ -373,4 +413,9 @@ _HANDLERS: Mapping[type, Callable[[ServerState, Any, float], ServerState]] = {
     c.HistorySeen: _history_seen,
     c.StatsSeen: _stats,
     c.CatalogueSeen: _catalogue,
+    c.Recalled: keeping.on_recalled,
+    c.Held: keeping.on_held,
+    c.Paused: keeping.on_paused,
+    c.ReadOnlySet: keeping.on_read_only,
+    c.Learned: _learned,
 }

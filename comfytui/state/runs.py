@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from comfytui.client import messages as m
+from comfytui.state import times
 from comfytui.state.jobs import Jobs
 from comfytui.state.model import (
     Failure,
@@ -22,9 +23,10 @@ from comfytui.state.model import (
     ServerState,
     TimelineEntry,
 )
+from comfytui.state.samples import sampled
+from comfytui.state.timeline import note, noted
 from comfytui.workflow.order import expected, titles
 
-TIMELINE = 300  # entries kept
 MAX_NODES = 5000  # of one job; a server that names more is not describing a graph
 SMOOTHING = 4.0  # seconds over which the rate is smoothed; slower steps count nearly alone
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.INTERRUPTED})
@@ -37,12 +39,6 @@ NODE_ENDED = frozenset({NodeState.CACHED, NodeState.DONE, NodeState.FAILED, Node
 def store(state: ServerState, *jobs: Job) -> ServerState:
     """The state with these jobs replaced."""
     return replace(state, jobs=Jobs.of(state.jobs).with_(*jobs))
-
-
-def note(state: ServerState, at: float, kind: str, text: str, prompt_id: str | None = None) -> ServerState:
-    """The state with one more line in the timeline."""
-    entry = TimelineEntry(at=at, kind=kind, text=text, prompt_id=prompt_id)
-    return replace(state, timeline=(*state.timeline[-TIMELINE + 1 :], entry))
 
 
 def plan(
@@ -104,8 +100,10 @@ def finish(state: ServerState, job: Job, at: float) -> ServerState:
         running=_drop(state.running, job.id),
         waiting=_drop(state.waiting, job.id),
         history=history,
+        held=_drop(state.held, job.id),
         run=None if state.run is not None and state.run.prompt_id == job.id else state.run,
     )
+    state = times.learned(state, job)
     return note(state, at, job.state.value, label(job), job.id)
 
 
@@ -144,6 +142,7 @@ def _begin(state: ServerState, job: Job, at: float, *, mine: bool) -> ServerStat
         running=running,
         waiting=_drop(state.waiting, job.id),
         history=_drop(state.history, job.id),
+        held=_drop(state.held, job.id),
         run=Run(prompt_id=job.id),
         preview=None if other else state.preview,
     )
@@ -240,7 +239,7 @@ def on_progress(state: ServerState, event: m.Progress, at: float) -> ServerState
     running = node.state if node.state in NODE_ENDED else NodeState.RUNNING
     node = replace(node, state=running, started=started, value=event.value, maximum=event.maximum)
     state = store(state, replace(job, nodes=_put(nodes, index, node)))
-    return replace(state, run=advance(run, node.id, event.value, event.maximum, at))
+    return sampled(replace(state, run=advance(run, node.id, event.value, event.maximum, at)), at)
 
 
 def on_progress_state(state: ServerState, event: m.ProgressState, at: float) -> ServerState:
@@ -264,7 +263,7 @@ def on_progress_state(state: ServerState, event: m.ProgressState, at: float) -> 
         state = store(state, replace(job, nodes=nodes))
     if active is not None:
         run = advance(run, active.id, active.value, active.maximum, at)
-    return replace(state, run=run)
+    return sampled(replace(state, run=run), at)
 
 
 def _progressed(node: NodeRun, entry: m.NodeProgress, at: float) -> NodeRun:
@@ -316,6 +315,10 @@ def on_success(state: ServerState, event: m.ExecutionSuccess, at: float) -> Serv
 
 def on_error(state: ServerState, event: m.ExecutionError, at: float) -> ServerState:
     if event.blocked:  # one branch stopped on purpose; the run goes on, and its end is told separately
+        blocked = state.jobs.get(event.prompt_id)
+        if blocked is not None:
+            entry = TimelineEntry(at, "blocked", event.message, event.prompt_id, None, event.node_id)
+            state = store(state, noted(blocked, entry))
         return note(state, at, "blocked", event.message, event.prompt_id)
     job = _ending(state, event.prompt_id)
     if job is None:

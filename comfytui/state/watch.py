@@ -15,11 +15,11 @@ from comfytui.client import messages as m
 from comfytui.client.errors import ClientError, Missing, TooLarge
 from comfytui.client.http import Http
 from comfytui.state import changes as c
+from comfytui.state.about import about
 from comfytui.state.model import JobState, ServerState
 from comfytui.state.raw import RawPrompts
 from comfytui.state.reduce import unlisted
 from comfytui.state.runs import ENDED
-from comfytui.workflow.summary import Facts, facts
 
 BUSY, IDLE = 5.0, 30.0  # seconds between two looks at the queue if nothing calls for one earlier
 SPACING = 0.2  # seconds between two looks at least: a fast server changes its queue hundreds of times a second
@@ -33,12 +33,12 @@ MARGIN = 5  # entries asked for beyond the page: what ended, or was deleted, bet
 CLOCKS_AGREE = 2.0  # seconds; `Date` has whole seconds, and answers take time
 
 
-async def facts_of(prompts: Sequence[m.Prompt]) -> dict[str, Facts]:
+async def facts_of(prompts: Sequence[m.Prompt]) -> dict[str, c.About]:
     """What these are about, by id, worked out in a thread if they are many: a queue of thousands takes a second."""
     new = [prompt for prompt in prompts if prompt.graph]
 
-    def work() -> dict[str, Facts]:
-        return {prompt.prompt_id: facts(prompt.graph or {}, prompt.name) for prompt in new}
+    def work() -> dict[str, c.About]:
+        return {prompt.prompt_id: about(prompt.graph or {}, prompt.name) for prompt in new}
 
     return await asyncio.to_thread(work) if len(new) > FEW else work()
 

@@ -15,6 +15,7 @@ GLYPHS: dict[str, tuple[str, str]] = {  # state → glyph, role of the theme
     JobState.FAILED: ("✗", "failed"),
     JobState.INTERRUPTED: ("⊘", "warning"),
     JobState.LOST: ("?", "lost"),
+    JobState.HELD: ("‖", "waiting"),
     NodeState.CACHED: ("≡", "cached"),
 }
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -17,7 +17,8 @@ from comfytui.client.frames import binary_frame, text_frame
 from comfytui.state import changes as c
 from comfytui.state.model import Job, JobState, Link, NodeState, Phase, ServerState
 from comfytui.state.reduce import reduce, unlisted
-from comfytui.state.runs import TIMELINE, advance
+from comfytui.state.runs import advance
+from comfytui.state.timeline import TIMELINE
 from tests.support.samples import SHARED, Finish, Queued, Recording, txt2img, with_id
 from tests.support.script import Script
 
