@@ -241,7 +241,7 @@ class _Run:
                 for name, values in inputs.items()
                 if name not in definition.hidden
             },
-            "current_outputs": list(self._results),
+            "current_outputs": list(self._prompt),  # all nodes, as ComfyUI has it, whatever its name says
         }
         self._progress.error(node_id, definition.name, self._executed, details)
         self._executor.device_lost |= is_device_lost(error)

@@ -119,7 +119,10 @@ def latent_upscale(samples: Latent, upscale_method: str, width: int, height: int
 def latent_upscale_by(samples: Latent, upscale_method: str, scale_by: float) -> tuple[Latent]:
     from engine.models.latents import resize
 
-    height, width = (max(1, round(n * scale_by)) for n in samples["samples"].shape[-2:])
+    height, width = (round(n * scale_by) for n in samples["samples"].shape[-2:])
+    if width < 1 or height < 1:  # ComfyUI fails here too
+        old_height, old_width = samples["samples"].shape[-2:]
+        raise ValueError(f"scale_by {scale_by} leaves nothing of a latent of {old_width}x{old_height}")
     return ({**samples, "samples": resize(samples["samples"], width, height, upscale_method)},)
 
 

@@ -107,3 +107,8 @@ def test_masks_are_set_on_a_copy():
     before = {"samples": torch.zeros(1, 4, 2, 2)}
     assert nodes.set_latent_noise_mask.function(before, torch.ones(16, 16))[0]["noise_mask"].shape == (1, 1, 16, 16)
     assert "noise_mask" not in before
+
+
+def test_scaling_to_nothing_is_refused():
+    with pytest.raises(ValueError, match="leaves nothing of a latent of 6x8"):
+        nodes.latent_upscale_by.function({"samples": torch.zeros(1, 4, 8, 6)}, "bislerp", 0.01)
