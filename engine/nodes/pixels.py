@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
+from engine.files import decode
+from engine.files.decode import MAX_PIXELS
+
 Tensor = torch.Tensor
 
-MAX_PIXELS = 178_956_970  # of all frames together: 2 GB as float32, and Pillow's own limit for one picture
 MAX_SIDE = 16_384
 NO_MASK = (1, 64, 64)  # the mask of a picture without transparency has this size, whatever the picture's
 
@@ -101,10 +103,12 @@ def _lanczos(image: Tensor, width: int, height: int) -> Tensor:
 def _frames(path: Path) -> list[Image.Image]:
     """The decoded frames. Everything that can be wrong with a file is found here."""
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=decode.formats()) as file:
             count = getattr(file, "n_frames", 1) if file.format != "MPO" else 1  # MPO: previews of one photograph
             if file.width * file.height * count > MAX_PIXELS:
-                raise BadPictureError(f"{path.name} is too large: {file.width}x{file.height}, {count} frames")
+                raise BadPictureError(
+                    f"{path.name} is too large: {file.width}x{file.height}, {count} frames; {MAX_PIXELS} pixels are the limit"
+                )
             if count == 1:
                 file.load()
                 return [ImageOps.exif_transpose(file)]

@@ -22,6 +22,11 @@ from engine.server.websocket import connect
 
 log = logging.getLogger(__name__)
 
+# What the file system says of a name that fits no file there, such as a folder's: the sender's fault and not ours.
+_BAD_NAMES = frozenset(
+    {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ}
+)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Method, path, handler. `jobs` paths carry the prefix themselves, as ComfyUI's do.
@@ -125,6 +130,8 @@ async def _refuse_clearly(request: web.Request, handler: Handler) -> web.StreamR
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise  # the client has gone; there is nobody to answer
+        if error.errno in _BAD_NAMES:
+            return refusal("bad_name", "The name cannot be used", error.strerror or "")
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         log.warning("%s %s: %s", request.method, request.path, error)
         message = "The disk is full" if full else "A file cannot be read or written"

@@ -8,6 +8,7 @@ from __future__ import annotations
 JSON_BODY = 64 * 1024 * 1024  # bytes; parsing holds the event loop, some 0.2 s for this much. Pictures are uploads
 DEPTH = 128  # JSON in JSON; workflows of nested subgraphs reach about 20, and what handles values may recurse
 NODES = 10_000  # of a prompt; the largest workflows that people share have about a thousand
+INPUTS = 1_000  # of a node; those that grow have some dozens
 IDENTIFIER = 256  # characters of a node's id, a class, an input, a prompt's id, a client's id
 LISTED = 10_000  # ids in one request to delete or to run
 SOCKET_MESSAGE = 64 * 1024  # bytes from a client; the one message that means anything has some hundred

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from engine.files.decode import PictureError, opened
 from engine.files.folders import FOLDER_TYPES, Folders
-from engine.files.safe import UnsafeNameError, inside
+from engine.files.safe import UnsafeNameError, beside, inside
 from engine.server.bodies import answer
 from engine.server.services import services
 
@@ -56,7 +58,7 @@ async def files(request: web.Request) -> web.Response:
 async def preview(request: web.Request) -> web.Response:
     """`GET /experiment/models/preview/{folder}/{path_index}/{file}`: the picture that lies beside a model."""
     folders, info = services(request).folders, request.match_info
-    if not folders.knows(info["folder"]) or not info["path_index"].isdecimal():
+    if not folders.knows(info["folder"]) or not re.fullmatch("[0-9]{1,4}", info["path_index"]):
         return web.Response(status=404)
     roots, index = folders.roots(info["folder"]), int(info["path_index"])
     if index >= len(roots):
@@ -64,6 +66,8 @@ async def preview(request: web.Request) -> web.Response:
     try:
         model = inside(roots[index], info["file"], follow=True)
     except UnsafeNameError:
+        return web.Response(status=404)
+    if model == roots[index]:  # no file is named, and what lies beside a folder of models is none of its pictures
         return web.Response(status=404)
     body = await asyncio.to_thread(_picture_beside, model)
     return web.Response(body=body, content_type="image/webp") if body else web.Response(status=404)
@@ -97,18 +101,16 @@ def _files(folders: Folders, kind: str) -> list[dict[str, Any]]:
 
 def _picture_beside(model: Path) -> bytes:
     """A webp of `model.webp`, `model.preview.png` …; empty without one."""
-    from PIL import Image
-
     for suffix in _PICTURES:
-        path = model.with_name(model.stem + suffix)
-        if not path.is_file():
+        path = beside(model, model.stem + suffix)
+        if path is None:
             continue
         buffer = BytesIO()
         try:
-            with Image.open(path) as picture:
+            with opened(path, path.name) as picture:
                 picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
                 picture.save(buffer, "WEBP")
-        except (OSError, ValueError, Image.DecompressionBombError):
+        except (OSError, PictureError):
             continue
         return buffer.getvalue()
     return b""

@@ -10,13 +10,13 @@ from aiohttp import web
 
 from engine.jobs.dispatch import Submission
 from engine.jobs.store import StoreError
+from engine.server import limits
 from engine.server.bodies import BadBodyError, answer, decode, read_object, refusal
 from engine.server.services import services
 from engine.worker.supervisor import WorkerUnavailableError
 
 # Seconds for the worker to start and to answer; importing torch from a cold disk takes a minute.
 PATIENCE = 180.0
-_MAX_ID = 256
 
 
 async def remaining(request: web.Request) -> web.Response:
@@ -27,12 +27,16 @@ async def remaining(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     """`POST /prompt`: validate, queue, answer."""
     body = await read_object(request)
-    dispatcher = services(request).dispatcher
+    shared = services(request)
+    dispatcher = shared.dispatcher
     if "prompt" not in body:
         dispatcher.skip_number(body.get("number"))
         return refusal("no_prompt", "No prompt provided", "No prompt provided")
+    asked = _submission(body)
+    if len(dispatcher.waiting()) >= shared.options.max_queue:
+        limit = f"{shared.options.max_queue} are the limit (--max-queue); try again when some have run"
+        return refusal("queue_full", "Too many prompts wait", limit, status=429)
     try:
-        asked = _submission(body)
         verdict = await dispatcher.submit(asked, patience=PATIENCE)
     except WorkerUnavailableError as error:
         message, _, details = str(error).partition("\n")
@@ -77,9 +81,12 @@ def _submission(body: Mapping[str, Any]) -> Submission:
     if client is not None:
         extra["client_id"] = client
     prompt_id = _of(body, "prompt_id", str, "a string", None) or str(uuid.uuid4())
-    if len(prompt_id) > _MAX_ID:
-        raise BadBodyError(f"prompt_id is {len(prompt_id)} characters long; {_MAX_ID} is the limit")
+    _short("prompt_id", prompt_id)
+    _short("client_id", client or "")
     targets = _of(body, "partial_execution_targets", list, "a list of node ids", None)
+    if targets is not None and len(targets) > limits.LISTED:
+        raise BadBodyError(f"partial_execution_targets has {len(targets)} ids; {limits.LISTED} are the limit")
+    _check_size(prompt)
     return Submission(
         prompt_id=prompt_id,
         prompt=prompt,
@@ -88,6 +95,28 @@ def _submission(body: Mapping[str, Any]) -> Submission:
         front=bool(body.get("front")),
         targets=None if targets is None else [str(one) for one in targets],
     )
+
+
+def _check_size(prompt: Mapping[str, Any]) -> None:
+    """Raises `BadBodyError` for a graph that is larger than any that a person made, before the worker walks it."""
+    if len(prompt) > limits.NODES:
+        raise BadBodyError(f"the prompt has {len(prompt)} nodes; {limits.NODES} are the limit")
+    for node_id, node in prompt.items():
+        _short("the id of a node", node_id)
+        if not isinstance(node, dict):
+            continue  # validation says what is wrong with it
+        kind, inputs = node.get("class_type"), node.get("inputs")
+        _short(f"class_type of node {node_id[:40]}", kind if isinstance(kind, str) else "")
+        if isinstance(inputs, dict):
+            if len(inputs) > limits.INPUTS:
+                raise BadBodyError(f"node {node_id[:40]} has {len(inputs)} inputs; {limits.INPUTS} are the limit")
+            for name in inputs:
+                _short(f"the name of an input of node {node_id[:40]}", name)
+
+
+def _short(what: str, text: str) -> None:
+    if len(text) > limits.IDENTIFIER:
+        raise BadBodyError(f"{what} is {len(text)} characters long; {limits.IDENTIFIER} is the limit")
 
 
 def _of(body: Mapping[str, Any], name: str, kind: type, told: str, default: Any = ...) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.server import users
-from engine.server.bodies import answer, read, read_object
+from engine.server import limits, users
+from engine.server.bodies import BadBodyError, answer, encode, read, read_object
 from engine.server.services import services
 
 
@@ -25,15 +25,23 @@ async def one(request: web.Request) -> web.Response:
 async def merge(request: web.Request) -> web.Response:
     """`POST /settings`: keys that are not named stay."""
     body = await read_object(request)
-    users.write_json(_path(request), _load(request) | dict(body))
+    _save(request, _load(request) | dict(body))
     return web.Response()
 
 
 async def change(request: web.Request) -> web.Response:
     """`POST /settings/{id}` with the bare value."""
     value = await read(request)
-    users.write_json(_path(request), _load(request) | {request.match_info["setting"]: value})
+    _save(request, _load(request) | {request.match_info["setting"]: value})
     return web.Response()
+
+
+def _save(request: web.Request, settings: dict[str, Any]) -> None:
+    """Raises `BadBodyError` where they would grow beyond the bound, and `OSError`."""
+    size = len(encode(settings))
+    if size > limits.SETTINGS:
+        raise BadBodyError(f"the settings would have {size} bytes; {limits.SETTINGS} are the limit")
+    users.write_json(_path(request), settings)
 
 
 def _path(request: web.Request) -> Path:

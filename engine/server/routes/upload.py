@@ -13,13 +13,16 @@ from typing import IO, Any, cast
 
 from aiohttp import BodyPartReader, web
 
+from engine.files import decode
+from engine.files.decode import PictureError
 from engine.files.folders import Folders
 from engine.files.pictures import encode_png, read_text
 from engine.files.safe import UnsafeNameError, clean, inside
-from engine.server.bodies import BadBodyError, answer
+from engine.server import limits
+from engine.server.bodies import BadBodyError, answer, too_large
 from engine.server.services import services
 
-_MAX_FIELD = 64 * 1024  # bytes of a text field
+_PART = ".upload-"
 _PIECE = 1024 * 1024
 _MAX_SAME_NAME = 10_000
 
@@ -42,6 +45,8 @@ async def image(request: web.Request) -> web.Response:
         target = _target(shared.folders, form)
         if target is None or form.file is None:
             return web.Response(status=400)
+        if (size := await asyncio.to_thread(_too_many_pixels, form.file, target.name)) is not None:
+            raise BadBodyError(size)
         hashing = shared.options.default_hashing_function
         name = await asyncio.to_thread(_store, target.folder, target.name, form.file, target.overwrite, hashing)
         return _told(name, target)
@@ -96,6 +101,8 @@ def _target(folders: Folders, form: _Form) -> _Target | None:
         return None
     if not path.name or path == folder:
         return None
+    if path.name.startswith(_PART):  # half-written uploads have these names
+        return None
     overwrite = form.texts.get("overwrite", "") in ("true", "1")
     return _Target(path.parent, path.name, subfolder, kind, overwrite)
 
@@ -105,20 +112,22 @@ async def _read_form(request: web.Request, limit: int) -> _Form:
     form = _Form()
     try:
         reader = await request.multipart()
-        total = 0
+        total = parts = 0
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise BadBodyError("a part of the form is itself a form")
+            parts += 1
+            if parts > limits.FORM_PARTS:
+                raise BadBodyError(f"the form has more than {limits.FORM_PARTS} parts, which is the limit")
             if part.name == "image" and form.file is None:
                 form.filename = part.filename
                 form.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the handler
                 total = await _copy(part, form.file, limit, total)
                 form.size = total
             else:
-                text = await part.read_chunk(_MAX_FIELD)
+                text = await _text(part)
                 if part.name:
-                    form.texts[part.name] = text.decode("utf-8", "replace")
-                await part.release()
+                    form.texts[part.name] = text
     except (ValueError, AssertionError) as error:
         _close(form)
         raise BadBodyError(f"the body is not a multipart form: {error}") from error
@@ -128,11 +137,21 @@ async def _read_form(request: web.Request, limit: int) -> _Form:
     return form
 
 
+async def _text(part: BodyPartReader) -> str:
+    """A text field. Raises `BadBodyError` for one over `limits.FORM_FIELD`."""
+    found = b""
+    while piece := await part.read_chunk(limits.FORM_FIELD):
+        found += piece
+        if len(found) > limits.FORM_FIELD:
+            raise BadBodyError(f"the field {(part.name or '')[:40]!r} is over {limits.FORM_FIELD} bytes, the limit")
+    return found.decode("utf-8", "replace")
+
+
 async def _copy(part: BodyPartReader, file: IO[bytes], limit: int, total: int) -> int:
     while data := await part.read_chunk(_PIECE):
         total += len(data)
         if total > limit:
-            raise web.HTTPRequestEntityTooLarge(limit, total)
+            raise too_large(total, limit, "(or more) uploaded (--max-upload-size)")
         # A megabyte into the page cache takes less time than a hop to a thread and back.
         file.write(data)
     return total
@@ -141,6 +160,16 @@ async def _copy(part: BodyPartReader, file: IO[bytes], limit: int, total: int) -
 def _close(form: _Form) -> None:
     if form.file is not None:
         form.file.close()
+
+
+def _too_many_pixels(file: IO[bytes], name: str) -> str | None:
+    """Why a picture is refused: whoever decodes it would run out of memory. Other files than pictures are welcome."""
+    file.seek(0)
+    try:
+        decode.size_of(file, name)
+    except PictureError as error:
+        return str(error)
+    return None
 
 
 def _store(folder: Path, name: str, source: IO[bytes], overwrite: bool, hashing: str) -> str:
@@ -171,7 +200,7 @@ def _digest(file: IO[bytes], hashing: str) -> bytes:
 def _write(path: Path, source: IO[bytes]) -> None:
     """Write beside the target and move it there, so that nobody reads half a picture."""
     source.seek(0)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".upload-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PART, delete=False) as file:
         part = Path(file.name)
         try:
             while data := source.read(_PIECE):
@@ -206,18 +235,16 @@ def _original(folders: Folders, text: str | None) -> Path | None:
 
 
 def _store_masked(target: _Target, uploaded: IO[bytes], original: Path) -> str:
-    from PIL import Image
-
     uploaded.seek(0)
     try:
-        with Image.open(original) as below, Image.open(uploaded) as above:
+        with decode.opened(original, "the original") as below, decode.opened(uploaded, "the mask") as above:
             result = below.convert("RGBA")
             alpha = above.convert("RGBA").getchannel("A")
             if alpha.size != result.size:
                 alpha = alpha.resize(result.size)
             result.putalpha(alpha)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadBodyError(f"the mask or its original is not a picture: {error}") from error
+    except PictureError as error:
+        raise BadBodyError(str(error)) from error
     data = encode_png(result, read_text(original))
     with tempfile.TemporaryFile() as file:
         file.write(data)

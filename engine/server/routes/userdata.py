@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from engine.files.safe import UnsafeNameError, clean, inside
-from engine.server import users
+from engine.server import content, users
 from engine.server.bodies import answer
 from engine.server.services import services
 
@@ -60,8 +59,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         return web.Response(status=path)
     if not path.is_file():
         return web.Response(status=404)
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return web.FileResponse(path, headers={"Content-Type": kind})
+    return web.FileResponse(path, headers=content.headers(path.name, styles=True))
 
 
 async def write(request: web.Request) -> web.Response:

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-import mimetypes
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import quote
 
 from aiohttp import web
 
+from engine.files.decode import PictureError, opened
 from engine.files.folders import Folders, ModelNotFoundError, split_annotation
 from engine.files.safe import UnsafeNameError, clean, inside
+from engine.server import content, limits
+from engine.server.bodies import BadBodyError
 from engine.server.services import services
 
-# Types that a browser would run: they are sent as plain bytes.
-_ACTIVE = frozenset(
-    {"text/html", "text/html-sandboxed", "application/xhtml+xml", "text/javascript", "application/javascript"}
-    | {"application/x-javascript", "text/css", "image/svg+xml", "text/xml", "application/xml"}
-)
 _MAX_HEADER = 1024 * 1024  # bytes of a safetensors header
-_MAX_PIXELS = 256 * 1024 * 1024  # of a picture that is to be converted
+# Few at a time, whatever number of clients asks: one conversion may take gigabytes.
+_decoders = ThreadPoolExecutor(limits.DECODING, thread_name_prefix="pictures")
 
 
 async def view(request: web.Request) -> web.StreamResponse:
-    """`GET /view`."""
+    """`GET /view`. Files as they are answer byte ranges (206, 416, `If-Range`), so that a video can be sought in."""
     path = _find(services(request).folders, request)
     if isinstance(path, int):
         return web.Response(status=path)
-    headers = {"Content-Disposition": f"filename={_quoted(path.name)}", "X-Content-Type-Options": "nosniff"}
-    if "preview" in request.query:
-        kind, body = await asyncio.to_thread(_preview, path, *_wanted(request))
-        return web.Response(body=body, content_type=kind, headers=headers) if body else web.Response(status=404)
     channel = request.query.get("channel", "rgba")
-    if channel in ("rgb", "a"):
-        body = await asyncio.to_thread(_channel, path, channel)
-        return web.Response(body=body, content_type="image/png", headers=headers) if body else web.Response(status=404)
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    headers["Content-Type"] = "application/octet-stream" if kind in _ACTIVE else kind
-    return web.FileResponse(path, headers=headers)
+    if "preview" not in request.query and channel not in ("rgb", "a"):
+        return web.FileResponse(path, headers=content.headers(path.name))
+    loop = asyncio.get_running_loop()
+    try:
+        if "preview" in request.query:
+            kind, body = await loop.run_in_executor(_decoders, _preview, path, *_wanted(request))
+        else:
+            kind, body = "image/png", await loop.run_in_executor(_decoders, _channel, path, channel)
+    except FileNotFoundError:
+        return web.Response(status=404)
+    except PictureError as error:
+        raise BadBodyError(str(error)) from error
+    place = {"Content-Disposition": f"filename={content.quoted(path.name)}"}
+    return web.Response(body=body, content_type=kind, headers=place)
 
 
 async def metadata(request: web.Request) -> web.Response:
@@ -87,39 +89,27 @@ def _wanted(request: web.Request) -> tuple[str, int, bool]:
 
 
 def _preview(path: Path, kind: str, quality: int, opaque: bool) -> tuple[str, bytes]:
-    """Content type and bytes; empty if the file is no picture. Pixels are kept: no size is asked for."""
-    from PIL import Image
-
+    """Content type and bytes. Pixels are kept: no size is asked for. Raises `PictureError`."""
     buffer = BytesIO()
-    try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                return "", b""
-            shown = picture.convert("RGB") if opaque else picture
-            shown.save(buffer, kind.upper(), quality=quality)
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return "", b""
+    with opened(path, path.name) as picture:
+        shown = picture.convert("RGB") if opaque else picture
+        shown.save(buffer, kind.upper(), quality=quality)
     return f"image/{kind}", buffer.getvalue()
 
 
 def _channel(path: Path, channel: str) -> bytes:
-    """A PNG without alpha, or one that is black with the alpha; empty if the file is no picture."""
+    """A PNG without alpha, or one that is black with the alpha. Raises `PictureError`."""
     from PIL import Image
 
     buffer = BytesIO()
-    try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                return b""
-            if channel == "rgb":
-                shown = picture.convert("RGB")
-            else:
-                shown = Image.new("RGBA", picture.size)
-                shown.putalpha(picture.convert("RGBA").getchannel("A"))
-            shown.info.clear()  # without the prompt, too
-            shown.save(buffer, "PNG")
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return b""
+    with opened(path, path.name) as picture:
+        if channel == "rgb":
+            shown = picture.convert("RGB")
+        else:
+            shown = Image.new("RGBA", picture.size)
+            shown.putalpha(picture.convert("RGBA").getchannel("A"))
+        shown.info.clear()  # without the prompt, too
+        shown.save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -135,10 +125,3 @@ def _safetensors_metadata(path: Path) -> dict[str, object] | None:
             return None
     found = header.get("__metadata__") if isinstance(header, dict) else None
     return found if isinstance(found, dict) else None
-
-
-def _quoted(name: str) -> str:
-    """A file name as a quoted header value; what no header may carry is percent-encoded."""
-    if name.isascii() and name.isprintable() and '"' not in name:
-        return f'"{name}"'
-    return f'"{quote(name)}"'

@@ -116,7 +116,7 @@ async def test_what_a_browser_would_run_is_sent_as_bytes(rig: Rig) -> None:
         assert (await fetch(rig, f"filename={name}&type=input"))[2] == "application/octet-stream"
     await upload(rig, data=b"hello", name="note.txt")
     assert await fetch(rig, "filename=note.txt [input]") == (200, b"hello", "text/plain")
-    assert (await fetch(rig, "filename=note.txt&type=input&preview=webp"))[0] == 404  # no picture
+    assert (await fetch(rig, "filename=note.txt&type=input&preview=webp"))[0] == 400  # no picture
 
 
 async def test_a_link_out_of_the_folder_is_not_followed(rig: Rig) -> None:
