@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import secrets
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +14,7 @@ from pathlib import Path
 from engine.files.safe import UnsafeNameError, clean, inside
 
 _NUMBER = re.compile(r"(\d{1,12})(?:_|\.|$)")
+_PROC = Path("/proc/self/fd")
 _MAX_REMEMBERED = 4096  # prefixes; a client may put a seed into each
 
 
@@ -72,15 +75,65 @@ def save(place: SavePlace, data: bytes, extension: str, batch_number: int = 0) -
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Create `path` with `data`; raises `FileExistsError` if it is there. A failed write leaves nothing."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    """Create `path` with `data`; raises `FileExistsError` if it is there, `OSError` if it cannot be written.
+
+    The name appears with the whole contents behind it or not at all, whenever the process is killed.
+    """
     try:
-        with os.fdopen(descriptor, "wb", closefd=True) as file:
+        descriptor = _unnamed(path.parent)
+        if descriptor is None:
+            _write_hidden(path, data)
+            return
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            file.flush()
+            _link(descriptor, path)
+    except FileExistsError:
+        raise
     except OSError as error:
-        path.unlink(missing_ok=True)
         # A write's error does not name the file; "no space left" helps only who knows where.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _unnamed(folder: Path) -> int | None:
+    """A file without a name in `folder`, which vanishes with the process; None where there are none (not Linux, NFS)."""
+    if not hasattr(os, "O_TMPFILE") or not _PROC.is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            return None
+        raise
+
+
+def _link(descriptor: int, path: Path) -> None:
+    """Give an unnamed file its name. Raises `FileExistsError`."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Only with a folder does Python ask for linkat(2), which alone follows the link of /proc.
+        os.link(f"{_PROC}/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _write_hidden(path: Path, data: bytes) -> None:
+    """`write_new` by a hidden name; a killed process may leave that one behind."""
+    part = path.with_name(f".part-{secrets.token_hex(8)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        try:
+            os.link(part, path)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
+                raise
+            # No links here (FAT): the name is taken first, empty, so that nobody else's file is replaced.
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 _lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import uuid
@@ -12,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.files.safe import UnsafeNameError, inside
+from engine.server import limits
 from engine.server.services import Services
 
 DEFAULT = "default"
@@ -55,6 +57,8 @@ def add(shared: Services, username: Any) -> str:
     if name.startswith(RESERVED):
         raise UserError("System User prefix not allowed")
     users = everyone(shared)
+    if len(users) >= limits.USERS:
+        raise UserError(f"There are {limits.USERS} users, which is the limit")
     if name in users.values():
         raise UserError("Duplicate username.")
     user_id = f"{re.sub('[^a-zA-Z0-9_-]+', '-', name)}_{uuid.uuid4()}"
@@ -78,15 +82,21 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Replace a file in one step, so that a full disk leaves the old one. Raises `OSError`."""
+    """Replace a file in one step: a full disk, a kill or a power cut leaves the old one whole. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         part = Path(file.name)
         try:
             file.write(data)
             file.flush()
+            os.fsync(file.fileno())  # before the rename, which could otherwise reach the disk first
             part.chmod(0o644)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # the rename itself
+    finally:
+        os.close(folder)

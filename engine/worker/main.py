@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from engine.worker.messages import Ready
 
 log = logging.getLogger(__name__)
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # What the first prompt with a model needs. Importing it takes seconds, which nobody has to wait for: the worker takes
 # prompts before, and does this while there are none. In pieces, so that a prompt waits for one of them at most.
 _LATER = (
@@ -39,9 +41,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     options = from_json(arguments.options)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is for the front, which tells us
+    _end_with_the_front()
     line = Line(socket.socket(fileno=arguments.fd))
     logs.install(line, options.verbose)
     _serve(line, options)
+
+
+def _end_with_the_front() -> None:
+    """Have the kernel kill this process when the front is gone, however it went.
+
+    The listening thread notices the closed line too, but not while a node holds the interpreter in native code; a
+    GPU must not stay occupied by a worker that nobody can reach. Where the kernel cannot, the line has to do.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        log.warning("The worker may outlive the engine: %s", os.strerror(ctypes.get_errno()))
 
 
 def _serve(line: Line, options: Options) -> None:

@@ -79,3 +79,25 @@ def test_a_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match=r"No space.*img_00001_"):
         save(place, b"x", ".png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_where_files_without_a_name_are_unknown_the_name_is_still_never_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links on this file system")
+
+    monkeypatch.setattr(naming, "_unnamed", lambda _: None)
+    if not links:
+        monkeypatch.setattr(naming.os, "link", refused)
+    place = save_place(tmp_path, "img")
+    assert save(place, b"first", ".png") == "img_00001_.png"
+    monkeypatch.setattr(naming, "_last", {})
+    (tmp_path / "img_00002_.png").write_bytes(b"somebody else's")
+    with pytest.raises(FileExistsError):
+        naming.write_new(tmp_path / "img_00002_.png", b"second")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "img_00001_.png": b"first",
+        "img_00002_.png": b"somebody else's",
+    }
