@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import importlib.util
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +18,20 @@ from engine.server.routes.system import version
 from engine.server.services import Services, services
 
 PACKAGE = "comfyui-frontend-package"  # ComfyUI's web front end on PyPI: only files for browsers
+# What a browser must be told rightly; the system's own table differs from one to the next, and answers say nosniff.
+_KINDS = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+_TEMPLATES = re.compile(r"templates/index(\.[A-Za-z-]{2,10})?\.json")
 _FRESH = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "0"}
 
 ROOT: web.AppKey[Path | None] = web.AppKey("front_end")  # the folder that holds its index.html
@@ -56,10 +71,16 @@ async def static(request: web.Request) -> web.StreamResponse:
     if request.method not in ("GET", "HEAD"):
         return web.Response(status=405, text="405: Method Not Allowed")
     root = request.config_dict[ROOT]
-    path = None if root is None else await asyncio.to_thread(_file, root, request.match_info["anything"])
-    if path is None:
-        return web.Response(status=404)
-    return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+    name = request.match_info["anything"]
+    path = None if root is None else await asyncio.to_thread(_file, root, name)
+    if path is not None:
+        kind = _KINDS.get(path.suffix.lower())
+        return web.FileResponse(path, headers={} if kind is None else {"Content-Type": kind})
+    if root is not None and _TEMPLATES.fullmatch(name):
+        return answer(
+            []
+        )  # its example workflows are a package of their own; without it the dialog is empty, not broken
+    return web.Response(status=404, content_type="application/octet-stream")
 
 
 async def extensions(request: web.Request) -> web.Response:

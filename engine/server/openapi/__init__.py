@@ -1,0 +1,1 @@
+"""The description of every route, written in types, and the OpenAPI document made from it and from the router."""
