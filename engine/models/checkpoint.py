@@ -1,22 +1,35 @@
-"""Opens safetensors files: their keys, shapes and metadata at once, their tensors when asked for.
+"""Opens model files: their keys, shapes and metadata at once, their tensors when asked for.
 
-Only safetensors: the older formats are pickles, which run code when they are opened.
+Safetensors only, unless the command line says otherwise: the older formats are pickles, which run code when they are
+opened by anything that is not careful (see `pickles`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 
-PICKLES = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"})
-MAX_HEADER = 100_000_000  # bytes; the format's own limit
+from engine.models import pickles
+
+PICKLES = pickles.SUFFIXES | {".pt2", ".pkl"}
+MAX_HEADER = (
+    32 * 1024 * 1024
+)  # bytes; the format allows 100 MB, whose parsing takes gigabytes, and the largest have one
+MAX_TENSORS = 100_000
+# Bits of a number, by the format's names. https://github.com/huggingface/safetensors, "Format"
+_BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+_BITS |= dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E5M2FNUZ", "F8_E4M3FNUZ"), 8)
+_BITS |= dict.fromkeys(("I16", "U16", "F16", "BF16"), 16) | dict.fromkeys(("I32", "U32", "F32"), 32)
+_BITS |= dict.fromkeys(("I64", "U64", "F64", "C64"), 64)
 Shape = tuple[int, ...]
 
 
@@ -26,11 +39,15 @@ class ModelFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A safetensors file, not yet read: `shapes` by key, and `read` for the tensors themselves."""
+    """A model file, not yet read: `shapes` by key, and `read` for the tensors themselves.
+
+    `metadata` is what the file's author wrote: text to show, and nothing that is believed or run.
+    """
 
     path: Path
     shapes: Mapping[str, Shape]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, torch.Tensor] | None = None  # of a pickled file, mapped; None: in the safetensors file
 
     def under(self, prefix: str) -> dict[str, Shape]:
         """Shapes of the keys that start with `prefix`, without it."""
@@ -39,6 +56,9 @@ class Weights:
     @contextmanager
     def reader(self) -> Iterator[Any]:
         """The memory-mapped file: `get(key)` gives a tensor on the CPU, in the type it is stored in."""
+        if self.tensors is not None:
+            yield self.tensors.__getitem__
+            return
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -55,16 +75,14 @@ class Weights:
             return {new: get(key).to(dtype) for key, new in names.items()}
 
 
-def open_weights(path: Path) -> Weights:
-    """Read the header of a safetensors file and check that the file is as long as the header says.
+def open_weights(path: Path, *, allow_pickle: bool = False) -> Weights:
+    """Read the header of a safetensors file and check that the file holds what the header says.
 
-    Raises `ModelFileError` for a missing, truncated or foreign file, and for pickles.
+    With `allow_pickle`, pickled files are read too, their weights only.
+    Raises `ModelFileError` for a missing, truncated, inconsistent or foreign file, and for pickles.
     """
     if path.suffix.lower() in PICKLES:
-        raise ModelFileError(
-            f"{path.name} is a pickle ({path.suffix}), which can run any code when it is opened; only safetensors files are read: "
-            "convert it, or get the .safetensors of the same model"
-        )
+        return _open_pickle(path, allow_pickle)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -86,23 +104,66 @@ def open_weights(path: Path) -> Weights:
     return _parse(path, text, size - 8 - length)
 
 
+def _open_pickle(path: Path, allowed: bool) -> Weights:
+    safe = "convert it, or get the .safetensors of the same model"
+    if path.suffix.lower() not in pickles.SUFFIXES:
+        raise ModelFileError(f"{path.name} is a pickle ({path.suffix}) of a kind that is never read: {safe}")
+    if not allowed:
+        raise ModelFileError(
+            f"{path.name} is a pickle ({path.suffix}), which can run any code when it is opened; only safetensors files are read: "
+            f"{safe}. An engine started with --allow-pickle reads such files too, their weights only"
+        )
+    try:
+        tensors = pickles.read(path)
+    except pickles.PickleError as error:
+        raise ModelFileError(f"{path.name} cannot be read: {error}; {safe}") from error
+    except OSError as error:
+        raise ModelFileError(f"{path.name} cannot be read: {error.strerror}") from error
+    return Weights(path, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, {}, tensors)
+
+
 def _parse(path: Path, text: bytes, available: int) -> Weights:
-    shapes, needed = {}, 0
+    shapes: dict[str, Shape] = {}
+    places: list[tuple[int, int, str]] = []
     try:
         header = json.loads(text)
         metadata = header.pop("__metadata__", {})
+        if len(header) > MAX_TENSORS:
+            raise ModelFileError(f"{path.name} announces {len(header)} tensors; {MAX_TENSORS} are the limit")
         for key, entry in header.items():
-            shapes[key] = tuple(int(n) for n in entry["shape"])
-            needed = max(needed, int(entry["data_offsets"][1]))
+            shapes[key] = tuple(_natural(n) for n in entry["shape"])
+            start, end = (_natural(n) for n in entry["data_offsets"])
+            bits = _BITS[entry["dtype"]] * math.prod(shapes[key])
+            if bits % 8 or end - start != bits // 8:
+                raise ModelFileError(
+                    f"{path.name} is damaged: {key[:100]} should have {bits / 8:g} bytes and has {end - start}; "
+                    "download it again"
+                )
+            places.append((start, end, key))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ModelFileError(
             f"{path.name} is not a safetensors file: its header does not parse ({type(error).__name__})"
         ) from error
+    needed = max((end for _, end, _ in places), default=0)
     if needed > available:
         raise ModelFileError(
             f"{path.name} is cut short: {needed} bytes of weights are announced, {available} are there; download it again"
         )
-    return Weights(path, shapes, metadata if isinstance(metadata, dict) else {})
+    places.sort()
+    for (_, before, first), (after, end, second) in pairwise(places):
+        if after < before and end > after:
+            raise ModelFileError(
+                f"{path.name} is damaged: {first[:100]} and {second[:100]} lie over each other; download it again"
+            )
+    told = metadata.items() if isinstance(metadata, dict) else ()
+    return Weights(path, shapes, {key: value for key, value in told if isinstance(value, str)})
+
+
+def _natural(value: Any) -> int:
+    """A number of elements or bytes. Raises `ValueError`."""
+    if type(value) is not int or not 0 <= value < 1 << 62:
+        raise ValueError(value)
+    return value
 
 
 def _kind_of_bytes(start: bytes) -> str:

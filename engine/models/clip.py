@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.files.safe import UnsafeNameError, inside
 from engine.models.checkpoint import ModelFileError, Weights, open_weights
 from engine.models.detect import CLIP, ClipShape
 from engine.models.text import Token, chunk, tokenize
@@ -101,6 +102,7 @@ class Clip:
     device: torch.device
     embeddings: Sequence[Path] = ()  # folders of textual inversions
     layer: int = -1  # -1: the last one; -2: the one before ("clip skip 2")
+    allow_pickle: bool = False  # whether embeddings in pickled files are read
     warnings: dict[str, None] = field(default_factory=dict, repr=False)  # names already warned of
 
     def with_layer(self, layer: int) -> Clip:
@@ -149,22 +151,21 @@ class Clip:
 
     def _inversion(self, name: str) -> Sequence[Tensor] | None:
         """The vectors of a textual inversion; None (with one warning) where there is none that fits."""
+        suffixes = (".safetensors", ".pt", ".bin") if self.allow_pickle else (".safetensors",)
         for folder in self.embeddings:
-            for path in (folder / name, folder / f"{name}.safetensors"):
-                # a prompt is foreign text: it may not name files outside the folders
-                if (
-                    path.suffix == ".safetensors"
-                    and ".." not in path.parts
-                    and path.is_file()
-                    and path.is_relative_to(folder)
-                ):
+            for candidate in (name, *(name + suffix for suffix in suffixes)):
+                try:
+                    path = inside(folder, candidate, follow=True)
+                except UnsafeNameError:
+                    continue  # a prompt is foreign text; such a name is no embedding's
+                if path.suffix in suffixes and path.is_file():
                     return self._fitting(path)
         name = name.strip(",")  # tried with and without the comma that may follow it
         self._warn(name, f"there is no embedding {name[:80]!r}; it is left out of the prompt")
         return None
 
     def _fitting(self, path: Path) -> Sequence[Tensor] | None:
-        weights = open_weights(path)
+        weights = open_weights(path, allow_pickle=self.allow_pickle)
         width = self.network.shape.width
         for key, shape in weights.shapes.items():
             if shape and shape[-1] == width and len(shape) <= 2:
@@ -188,6 +189,8 @@ def load_clip(
     embeddings: Sequence[Path] = (),
     prefix: str = CLIP,
     dtype: torch.dtype = torch.float16,
+    *,
+    allow_pickle: bool = False,
 ) -> Clip:
     """The text encoder of a checkpoint, in float32 with its weights rounded to `dtype`.
 
@@ -204,7 +207,7 @@ def load_clip(
         network = ClipText(shape)
     _check(network.state_dict(), state, weights)
     network.load_state_dict(state, assign=True)
-    return Clip(network.requires_grad_(False).eval().to(device), device, tuple(embeddings))
+    return Clip(network.requires_grad_(False).eval().to(device), device, tuple(embeddings), allow_pickle=allow_pickle)
 
 
 def _check(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], weights: Weights) -> None:

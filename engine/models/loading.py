@@ -34,7 +34,7 @@ def load_checkpoint(path: Path, memory: Memory, embeddings: Sequence[Path] = ())
 
 
 def _load(path: Path, memory: Memory, embeddings: Sequence[Path]) -> Models:
-    weights = open_weights(path)
+    weights = open_weights(path, allow_pickle=memory.allow_pickle)
     found = detect(weights)
     if found.unet.context != found.clip.width:
         raise ModelFileError(
@@ -42,6 +42,8 @@ def _load(path: Path, memory: Memory, embeddings: Sequence[Path]) -> Models:
         )
     return Models(
         model=make_diffusion(weights, found.unet, found.v_prediction, memory.device, memory.dtype),
-        clip=load_clip(weights, found.clip, memory.device, embeddings, dtype=memory.text),
+        clip=load_clip(
+            weights, found.clip, memory.device, embeddings, dtype=memory.text, allow_pickle=memory.allow_pickle
+        ),
         vae=make_vae(weights, found.vae, memory.vae_device, memory.vae_dtype),
     )

@@ -30,7 +30,7 @@ def best_device(cpu: bool = False) -> torch.device:
 
 def memory_for(options: Options) -> Memory:
     """The memory that a command line asks for: device, number types, and what is left to other programs."""
-    memory = Memory(best_device(options.cpu), cpu_vae=options.cpu_vae)
+    memory = Memory(best_device(options.cpu), cpu_vae=options.cpu_vae, allow_pickle=options.allow_pickle)
     forced = torch.float32 if options.force_fp32 else torch.float16 if options.force_fp16 else None
     # --force-fp16 leaves autoencoders alone, in which float16 overflows; --fp16-vae asks for it by name
     memory.unet = DTYPES.get(options.unet_dtype or "", forced)
@@ -53,6 +53,7 @@ class Memory:
     vae: torch.dtype | None = None
     text: torch.dtype = torch.float16  # what weights of text encoders are rounded to; they compute in float32
     cpu_vae: bool = False
+    allow_pickle: bool = False  # whether models in pickled files are read
     _models: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
