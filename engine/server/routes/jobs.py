@@ -7,13 +7,16 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from engine.jobs.job import HistoryRow
 from engine.jobs.listing import finished_job, merge, page, span, waiting_job
 from engine.jobs.store import SortKey
 from engine.server.bodies import answer, read_object, strings
 from engine.server.services import Services, services
 
-STATUSES = ("pending", "in_progress", "completed", "failed")
+STATUSES = ("pending", "in_progress", "completed", "failed", "cancelled")
 _HISTORY = {"completed": ("success",), "failed": ("error", "interrupted")}
+# Newer ComfyUI tells failed and interrupted jobs apart; a client that asks for `cancelled` ones knows that.
+_NEWER = {"completed": ("success",), "failed": ("error",), "cancelled": ("interrupted",)}
 
 
 class _RefusedError(Exception):
@@ -34,12 +37,13 @@ async def listing(request: web.Request) -> web.Response:
         return answer({"error": str(refused)}, status=400)
     store, workflow = services(request).store, request.query.get("workflow_id")
     live = _live(services(request), statuses, workflow)
-    kinds = [kind for status in statuses for kind in _HISTORY.get(status, ())]
+    newer = "cancelled" in statuses
+    kinds = [kind for status in statuses for kind in (_NEWER if newer else _HISTORY).get(status, ())]
     needed = span(len(live), limit, offset)
     key: SortKey = "duration" if sort_by == "execution_duration" else "create_time"
     rows = await store.page(kinds, workflow, key, descending=descending, limit=needed.limit, offset=needed.offset)
     total = len(live) + await store.count(kinds, workflow)
-    jobs = merge(live, [finished_job(row) for row in rows], sort_by, descending, limit, offset)
+    jobs = merge(live, [_finished(row, newer) for row in rows], sort_by, descending, limit, offset)
     return answer(page(jobs, limit, offset, total))
 
 
@@ -89,10 +93,17 @@ def _live(shared: Services, statuses: tuple[str, ...], workflow: str | None) -> 
     return jobs
 
 
+def _finished(row: HistoryRow, newer: bool) -> dict[str, Any]:
+    job = finished_job(row)
+    if newer and row.status == "interrupted":
+        job["status"] = "cancelled"
+    return job
+
+
 def _statuses(request: web.Request) -> tuple[str, ...]:
     text = request.query.get("status")
     if not text:
-        return STATUSES
+        return STATUSES[:-1]
     wanted = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     wrong = [part for part in wanted if part not in STATUSES]
     if wrong:

@@ -197,7 +197,7 @@ async def test_jobs_in_one_list(rig: Rig) -> None:
     assert whole["execution_status"]["completed"] is True
     assert (await rig.get(f"/api/jobs/{running}"))["status"] == "in_progress"
     for query, error in (
-        ("status=x", "Invalid status value(s): x. Valid values: pending, in_progress, completed, failed"),
+        ("status=x", "Invalid status value(s): x. Valid values: pending, in_progress, completed, failed, cancelled"),
         ("sort_by=x", "sort_by must be 'created_at' or 'execution_duration'"),
         ("sort_order=x", "sort_order must be 'asc' or 'desc'"),
         ("limit=0", "limit must be a positive integer"),
