@@ -10,11 +10,26 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from engine.jobs.store import StoreError
+from engine.options import Options
 from engine.server import frontend
 from engine.server.access import gate
 from engine.server.bodies import BadBodyError, refusal
 from engine.server.caching import cache_control
-from engine.server.routes import history, jobs, logs, models, nodes, prompt, queue, settings, system, upload, userdata
+from engine.server.openapi import document
+from engine.server.routes import (
+    history,
+    jobs,
+    logs,
+    models,
+    nodes,
+    packs,
+    prompt,
+    queue,
+    settings,
+    system,
+    upload,
+    userdata,
+)
 from engine.server.routes import users as user_routes
 from engine.server.routes import view as view_routes
 from engine.server.services import SERVICES, Services
@@ -50,10 +65,11 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/object_info", nodes.every),
     ("GET", "/object_info/{node_class}", nodes.one),
     ("GET", "/extensions", frontend.extensions),
-    ("GET", "/workflow_templates", nodes.nothing_named),
-    ("GET", "/i18n", nodes.nothing_named),
-    ("GET", "/global_subgraphs", nodes.nothing_named),
-    ("GET", "/global_subgraphs/{id}", nodes.no_subgraph),
+    ("GET", "/workflow_templates", packs.templates),
+    ("GET", "/workflow_templates/{module}/{file:.+}", packs.template),
+    ("GET", "/i18n", packs.translations),
+    ("GET", "/global_subgraphs", packs.subgraphs),
+    ("GET", "/global_subgraphs/{id}", packs.subgraph),
     ("GET", "/view", view_routes.view),
     ("GET", "/view_metadata/{folder}", view_routes.metadata),
     ("POST", "/upload/image", upload.image),
@@ -64,6 +80,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/experiment/models", models.kinds_with_folders),
     ("GET", "/experiment/models/{folder}", models.files),
     ("GET", "/experiment/models/preview/{folder}/{path_index}/{file:.*}", models.preview),
+    ("GET", "/openapi.json", document.serve),
     ("GET", "/system_stats", system.stats),
     ("GET", "/features", system.features),
     ("GET", "/settings", settings.show),
@@ -98,8 +115,14 @@ def make(shared: Services) -> web.Application:
         middlewares.insert(0, _compress)
     app = web.Application(client_max_size=options.max_upload_bytes, middlewares=middlewares)
     app[SERVICES] = shared
-    gate.install(app, options)
     app[frontend.ROOT] = frontend.find(options)
+    add_routes(app, options)
+    return app
+
+
+def add_routes(app: web.Application, options: Options) -> None:
+    """Every route there is with these options; what they share is not needed to name them."""
+    gate.install(app, options)
     for method, path, handler in _ROUTES:
         app.router.add_route(method, path, handler)
         app.router.add_route(method, f"/api{path}", handler)
@@ -111,7 +134,6 @@ def make(shared: Services) -> web.Application:
         if method == "GET":
             app.router.add_route("HEAD", path, handler)
     app.router.add_route("*", "/{anything:.*}", frontend.static)
-    return app
 
 
 @web.middleware

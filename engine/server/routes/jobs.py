@@ -19,6 +19,9 @@ _HISTORY = {"completed": ("success",), "failed": ("error", "interrupted")}
 _NEWER = {"completed": ("success",), "failed": ("error",), "cancelled": ("interrupted",)}
 
 
+_MOST = 2**53  # more jobs than there will ever be, and still a number to the database
+
+
 class _RefusedError(Exception):
     """A parameter is wrong; the message is the answer's."""
 
@@ -127,6 +130,6 @@ def _integer(request: web.Request, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        return max(min(int(text), _MOST), -1)
     except ValueError:
         raise _RefusedError(f"{name} must be an integer") from None

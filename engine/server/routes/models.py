@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from io import BytesIO
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.files import covers
 from engine.files.decode import PictureError, opened
 from engine.files.folders import FOLDER_TYPES, Folders
 from engine.files.safe import UnsafeNameError, beside, inside
 from engine.server.bodies import answer
 from engine.server.services import services
+
+log = logging.getLogger(__name__)
 
 _HIDDEN = frozenset({"configs", "custom_nodes"})
 _PICTURES = (".webp", ".png", ".jpg", ".jpeg", ".preview.png", ".preview.webp", ".preview.jpg", ".preview.jpeg")
@@ -56,7 +60,7 @@ async def files(request: web.Request) -> web.Response:
 
 
 async def preview(request: web.Request) -> web.Response:
-    """`GET /experiment/models/preview/{folder}/{path_index}/{file}`: the picture that lies beside a model."""
+    """`GET /experiment/models/preview/{folder}/{path_index}/{file}`: the picture that lies beside a model or in it."""
     folders, info = services(request).folders, request.match_info
     if not folders.knows(info["folder"]) or not re.fullmatch("[0-9]{1,4}", info["path_index"]):
         return web.Response(status=404)
@@ -69,7 +73,7 @@ async def preview(request: web.Request) -> web.Response:
         return web.Response(status=404)
     if model == roots[index]:  # no file is named, and what lies beside a folder of models is none of its pictures
         return web.Response(status=404)
-    body = await asyncio.to_thread(_picture_beside, model)
+    body = await asyncio.to_thread(_picture_of, model)
     return web.Response(body=body, content_type="image/webp") if body else web.Response(status=404)
 
 
@@ -99,18 +103,24 @@ def _files(folders: Folders, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def _picture_beside(model: Path) -> bytes:
-    """A webp of `model.webp`, `model.preview.png` …; empty without one."""
+def _picture_of(model: Path) -> bytes:
+    """A webp of `model.webp`, `model.preview.png` …, or of the picture inside the model; empty without one."""
     for suffix in _PICTURES:
         path = beside(model, model.stem + suffix)
-        if path is None:
-            continue
-        buffer = BytesIO()
-        try:
-            with opened(path, path.name) as picture:
-                picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
-                picture.save(buffer, "WEBP")
-        except (OSError, PictureError):
-            continue
-        return buffer.getvalue()
-    return b""
+        if path is not None and (shown := _webp(path, path.name)):
+            return shown
+    inner = covers.embedded(model)
+    return b"" if inner is None else _webp(BytesIO(inner), f"the picture in {model.name}")
+
+
+def _webp(source: Path | BytesIO, name: str) -> bytes:
+    """A small one; empty for what is no picture."""
+    buffer = BytesIO()
+    try:
+        with opened(source, name) as picture:
+            picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+            picture.save(buffer, "WEBP")
+    except (OSError, PictureError) as error:
+        log.debug("No preview: %s", error)
+        return b""
+    return buffer.getvalue()

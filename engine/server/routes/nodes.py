@@ -1,10 +1,10 @@
-"""`/object_info` and what else belongs to nodes: lists that a web front end asks for at its start."""
+"""`/object_info`: what the nodes are, as the worker knows them."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from engine.server.bodies import answer, raw, refusal
+from engine.server.bodies import raw, refusal
 from engine.server.routes.prompt import PATIENCE
 from engine.server.services import services
 from engine.worker.supervisor import WorkerUnavailableError
@@ -18,16 +18,6 @@ async def every(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """`GET /object_info/{class}`: `{}` for a class that is not there."""
     return await _describe(request, request.match_info["node_class"])
-
-
-async def nothing_named(_request: web.Request) -> web.Response:
-    """`GET /workflow_templates`, `/i18n`, `/global_subgraphs`: no custom node brings any."""
-    return answer({})
-
-
-async def no_subgraph(_request: web.Request) -> web.Response:
-    """`GET /global_subgraphs/{id}`."""
-    return answer(None)
 
 
 async def _describe(request: web.Request, node: str | None) -> web.Response:

@@ -44,6 +44,8 @@ async def test_order_and_pages(rig: Rig) -> None:
     page = await rig.get("/api/jobs?limit=4&offset=2")
     assert page["pagination"] == {"offset": 2, "limit": 4, "total": 6, "has_more": False}
     assert await ids(rig, "offset=600") == []
+    assert await ids(rig, f"offset={10**30}") == []
+    assert await ids(rig, f"limit={10**30}") == newest_first
 
 
 async def test_cancelling_what_waits_and_what_runs(rig: Rig) -> None:
