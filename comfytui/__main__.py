@@ -18,6 +18,15 @@ def main() -> None:
 
 
 def _dashboard(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:
+    import os
+    import sys
+
+    from comfytui.tui.terminal.capability import refusal
+
+    if why := refusal(os.environ, sys.stdin.isatty(), sys.stdout.isatty()):
+        import click
+
+        raise click.ClickException(why)
     # Here and not in cli/, so that the headless commands never load a terminal toolkit.
     from comfytui.tui.app import run
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,14 +17,17 @@ from comfytui.tui import actions, theme
 from comfytui.tui.actions import APP, SCREENS
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.session import Session
+from comfytui.tui.terminal.link import Link
 from comfytui.tui.widgets.footer_line import FooterLine
 from comfytui.tui.widgets.running_bar import RunningBar
 from comfytui.tui.widgets.status_line import StatusLine
 from comfytui.tui.widgets.tabs_line import TabsLine
 
 if TYPE_CHECKING:
+    from rich.text import Text
     from textual.app import ComposeResult
     from textual.command import Provider
+    from textual.driver import Driver
     from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
@@ -39,6 +40,15 @@ def _actions() -> type[Provider]:
     from comfytui.tui.palette import ActionProvider
 
     return ActionProvider
+
+
+def _driver_class() -> type[Driver] | None:
+    """Ours where there are terminals as POSIX knows them; None is Textual's own."""
+    if sys.platform == "win32":
+        return None
+    from comfytui.tui.terminal.driver import PacedDriver
+
+    return PacedDriver
 
 
 class Dashboard(App[int]):
@@ -71,17 +81,19 @@ class Dashboard(App[int]):
         workflow: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=_driver_class())
         self.settings = settings
         self.clock = clock
         self.workflow = workflow  # given on the command line: Workflows opens it first
         self.session = Session(settings, self._news)
+        self.link = Link(self)  # how fast the terminal drains; previews ask it
         self.current = ""
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
         self.last_error: str | None = None
         self._server, self._local = server, local
         self._theme_problem: str | None = None
+        self._crash: Text | None = None  # what is said after the screen is gone
         self.keys_by_action = _keymap(settings.keys)
         self.use_theme(settings.theme)
         self.set_keymap(self.keys_by_action)
@@ -123,7 +135,6 @@ class Dashboard(App[int]):
             self.restart_engine()
         else:
             self._connect()
-        self._handle_signals()
         if self.workflow is not None:
             self.run_worker(self.action_show("workflows"), name="show workflows")
 
@@ -263,6 +274,17 @@ class Dashboard(App[int]):
             self._pictures = PictureStore()
         return self._pictures
 
+    def show_node(self, class_type: str) -> None:
+        """Show a node class in Nodes."""
+        self.run_worker(self._show_node(class_type), name="show node")
+
+    async def _show_node(self, class_type: str) -> None:
+        from comfytui.tui.screens.nodes import NodesView
+
+        await self.action_show("nodes")
+        if isinstance(view := self.view, NodesView):
+            view.reveal(class_type)
+
     def new_run(self) -> None:
         """Choose a workflow to run."""
         self.run_worker(self.action_show("workflows"), name="show workflows")
@@ -280,13 +302,38 @@ class Dashboard(App[int]):
         else:
             self.run_worker(self._engine.restart(), name="restart engine", group="engine", exclusive=True)
 
-    def _handle_signals(self) -> None:
-        """A closed terminal or a polite kill leaves as ctrl+q does, but without questions: the terminal is restored."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, partial(self.exit, 128 + number))
+    # The terminal
+
+    def terminal_ready(self, driver: object) -> None:
+        """The terminal's driver is about to write its first byte."""
+        self.link.attach(driver)
+
+    def post_display_hook(self) -> None:
+        """Textual calls it after each drawing."""
+        self.link.displayed()
+
+    def copy(self, text: str, what: str = "") -> None:
+        """Copy to the clipboard, as far as one is reached, and to a file; a message says where. `what` names the text."""
+        from comfytui.tui.terminal.copying import copy
+
+        self._clipboard = text  # what ctrl+v of Textual's inputs puts in
+        self.run_worker(copy(self, text, what), name="copy", group="copy", exclusive=True)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """What Textual's own widgets call for ctrl+c."""
+        self.copy(text)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's would show the values of variables, among them tokens; ours names the log instead."""
+        self._return_code = 1
+        if self._exception is None:  # what run_test raises again
+            self._exception = error
+            self._exception_event.set()
+        if self._crash is None:
+            from comfytui.tui.terminal import crash
+
+            self._crash = crash.told(error, crash.secrets(self.settings))
+            self.panic(self._crash)
 
     # Actions of the program
 
@@ -406,4 +453,9 @@ def _keymap(keys: dict[str, str]) -> dict[str, str]:
 
 def run(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:
     """Run the dashboard until it is left; the exit code. `server` is an address or a name in the settings."""
-    return Dashboard(settings, server, local, workflow).run() or 0
+    from comfytui.tui.terminal.restore import guarded
+
+    app = Dashboard(settings, server, local, workflow)
+    with guarded():
+        code = app.run()
+    return code or app.return_code or 0

@@ -5,8 +5,9 @@ more encoder beside these two: it takes the same picture and cell box.
 """
 
 from comfytui.tui.pictures.decode import MAX_PIXELS, PictureError, decode
+from comfytui.tui.pictures.delta import changed, price
 from comfytui.tui.pictures.depth import Depth, depth_of_terminal
-from comfytui.tui.pictures.halfblock import halfblock
+from comfytui.tui.pictures.halfblock import Drawn, Grid, halfblock
 from comfytui.tui.pictures.render import render
 from comfytui.tui.pictures.scale import Fit, fit_cells, scale
 from comfytui.tui.pictures.shades import shades
@@ -14,12 +15,16 @@ from comfytui.tui.pictures.shades import shades
 __all__ = [
     "MAX_PIXELS",
     "Depth",
+    "Drawn",
     "Fit",
+    "Grid",
     "PictureError",
+    "changed",
     "decode",
     "depth_of_terminal",
     "fit_cells",
     "halfblock",
+    "price",
     "render",
     "scale",
     "shades",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image
 from rich._palettes import EIGHT_BIT_PALETTE
@@ -24,19 +24,34 @@ from comfytui.tui.pictures.depth import Depth
 BYTES_PER_CELL: Final = 22  # 60×30 cells in under 40 kB: two previews a second on a 100 kB/s link
 LEAST_BYTES: Final = 6_000  # a thumbnail of a hundred cells may have them all different
 TOLERANCES: Final = (0, 5, 9, 14, 20, 28, 40, 56, 80, 128, 256)  # of 255 a channel; the last joins whole lines
+STEADY: Final = 9  # of 255 a channel: a cell of a stream that changed less is not sent again; two levels of 64
 BITS: Final = 6  # of each channel: 64 levels show no bands in a terminal
 
 Pixel = tuple[int, int, int]
+Cell = tuple[Pixel, Pixel]  # top, bottom
 Run = tuple[int, Pixel, Pixel]  # cells, top, bottom
 
 _LEVELS: Final = [round((value >> (8 - BITS)) * 255 / ((1 << BITS) - 1)) for value in range(256)] * 3
 
 
-def halfblock(image: Image.Image, depth: Depth = Depth.TRUECOLOR, budget: int | None = None) -> list[Strip]:
+Grid = list[list[Cell]]  # rows of cells
+
+
+class Drawn(NamedTuple):
+    """A picture as lines, and its cells as they are shown: what the next one of a stream is compared with."""
+
+    lines: list[Strip]
+    cells: Grid
+
+
+def halfblock(
+    image: Image.Image, depth: Depth = Depth.TRUECOLOR, budget: int | None = None, before: Grid | None = None
+) -> Drawn:
     """Encode an RGB picture of (columns, 2 × rows) pixels as one `Strip` a row.
 
     `budget` is in bytes of escape output (default 22 a cell). It holds for every picture that has at least 43 bytes
-    a row to spend.
+    a row to spend. `before` is what is shown now: a cell that hardly differs from it keeps its colours, so that it
+    needs not be sent again; the error stays below STEADY levels however long the stream is.
     """
     width, height = image.size
     rows = height // 2
@@ -44,6 +59,8 @@ def halfblock(image: Image.Image, depth: Depth = Depth.TRUECOLOR, budget: int | 
     exact = _quantised(image, depth)
     grid = [list(zip(*[iter(exact.crop((0, y, width, y + 1)).tobytes())] * 3, strict=True)) for y in range(rows * 2)]
     cells = [(grid[2 * row], grid[2 * row + 1]) for row in range(rows)]
+    if before is not None and len(before) == rows and rows and len(before[0]) == width:
+        cells = [_steady(top, bottom, old) for (top, bottom), old in zip(cells, before, strict=True)]
     colour = len("38;5;255") if depth is Depth.EIGHT_BIT else len("38;2;255;255;255")
 
     def at(tolerance: int) -> list[list[Run]]:
@@ -51,7 +68,17 @@ def halfblock(image: Image.Image, depth: Depth = Depth.TRUECOLOR, budget: int | 
 
     chosen = _first_within(at, colour, limit)
     style_of = _style_of(depth)
-    return [Strip([_segment(run, style_of) for run in line], width) for line in chosen]
+    lines = [Strip([_segment(run, style_of) for run in line], width) for line in chosen]
+    return Drawn(lines, [[(top, bottom) for length, top, bottom in line for _ in range(length)] for line in chosen])
+
+
+def _steady(top: Sequence[Pixel], bottom: Sequence[Pixel], old: Sequence[Cell]) -> tuple[list[Pixel], list[Pixel]]:
+    """The cells of a row, those that hardly changed as they were."""
+    kept = [
+        was if _near(upper, was[0], STEADY) and _near(lower, was[1], STEADY) else (upper, lower)
+        for upper, lower, was in zip(top, bottom, old, strict=True)
+    ]
+    return [cell[0] for cell in kept], [cell[1] for cell in kept]
 
 
 def _first_within(at: Callable[[int], list[list[Run]]], colour: int, limit: int) -> list[list[Run]]:

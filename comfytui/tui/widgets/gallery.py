@@ -207,6 +207,6 @@ def _encode(data: bytes, columns: int, depth: Depth) -> list[Strip]:
     from comfytui.tui.pictures import PictureError, decode, render
 
     try:
-        return render(decode(data, longest=256), columns, columns // 2, depth)
+        return render(decode(data, longest=256), columns, columns // 2, depth).lines
     except PictureError as error:
         return [Strip([Segment(cut(str(error), columns), Style(dim=True))])]

@@ -1,4 +1,4 @@
-"""A picture in a box of cells: decoded and encoded in a thread, drawn line by line, redrawn only where it changed."""
+"""A picture in a box of cells: decoded and encoded in a thread, sent as the link allows, only where it changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from comfytui.tui.pictures import Depth, Fit, PictureError, decode, depth_of_terminal, render
+from comfytui.tui.pictures import (
+    Depth,
+    Drawn,
+    Fit,
+    Grid,
+    PictureError,
+    changed,
+    decode,
+    depth_of_terminal,
+    price,
+    render,
+)
+from comfytui.tui.terminal.pace import Plan, plan
 from comfytui.tui.wording import cut
 
 if TYPE_CHECKING:
@@ -20,12 +32,19 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import RenderResult
 
+    from comfytui.tui.terminal.link import Link
+
+STILL = 2  # a picture that stays may cost so many times what a preview may: it is sent once, and in slices
+SPANS = 8  # of a line that are sent apart; more are sent as one
+
 
 class Picture(Widget):
-    """Shows encoded picture bytes, as large as its box allows.
+    """Shows encoded picture bytes, as large as its box and the link allow.
 
     `show(data, key)` returns at once. While one picture is being drawn, newer ones replace each other, so a stream of
-    previews never queues up; the picture on screen stays until the next one is ready.
+    previews never queues up; the picture on screen stays until the next one is ready. Pictures of a stream
+    (`moving=True`) also wait for the link: on a slow one they come seldom, smaller and coarser, and a key never waits
+    for more than a slice of one.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"picture--reason"}
@@ -44,20 +63,24 @@ class Picture(Widget):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """`placeholder` is said while there is no picture; `depth` None asks the terminal; `budget` in bytes."""
+        """`placeholder` is said while there is no picture; `depth` None asks the terminal; `budget` in bytes, None asks
+        the link."""
         super().__init__(id=id, classes=classes)
         self._placeholder = placeholder
         self._fit = fit
         self._fixed_depth = depth
         self._budget = budget
         self._key: Hashable = None
+        self._moving = False
         self._serial = 0  # grows with each picture asked for
         self._data: bytes | None = None  # encoded, waiting to be decoded
         self._image: Image.Image | None = None
         self._reason = placeholder
-        self._lines: list[Strip] = []
+        self._lines: list[Strip] = []  # as they are shown
+        self._cells: Grid = []  # of `_lines`, once all of them are
         self._stale = False  # what is wanted differs from what `_lines` shows
         self._drawing = False
+        self._last = -1e9  # when a picture of a stream was last sent
 
     @property
     def key(self) -> Hashable:
@@ -69,11 +92,14 @@ class Picture(Widget):
         """What is said in the picture's place; empty while one is shown."""
         return self._reason
 
-    def show(self, data: bytes, key: Hashable) -> None:
-        """Show encoded bytes; the same `key` again is free. None is no key: see `clear`."""
+    def show(self, data: bytes, key: Hashable, moving: bool = False) -> None:
+        """Show encoded bytes; the same `key` again is free. None is no key: see `clear`.
+
+        `moving`: it is one of a stream, and may be left out for a newer one.
+        """
         if key == self._key:
             return
-        self._key, self._data = key, data
+        self._key, self._data, self._moving = key, data, moving
         self._serial += 1
         self._want()
 
@@ -82,7 +108,7 @@ class Picture(Widget):
         self._key = self._data = self._image = None
         self._serial += 1
         self._stale = False
-        self._put([], self._placeholder if placeholder is None else placeholder)
+        self._put_all([], self._placeholder if placeholder is None else placeholder)
 
     def redraw(self) -> None:
         """Encode again, for a box or a setting that changed."""
@@ -96,6 +122,16 @@ class Picture(Widget):
     def on_resize(self, _: events.Resize) -> None:
         self.redraw()
 
+    def on_hide(self) -> None:
+        # What is shown again is repainted whole, before we are asked. On a slow link it starts empty, and is sent in
+        # slices, so that the screen that was asked for does not wait for its picture.
+        if self._lines and sum(map(price, self._lines)) > self._plan.slice:
+            self._lines, self._cells = [], []
+
+    def on_show(self) -> None:
+        if not self._lines:
+            self.redraw()
+
     def _want(self) -> None:
         self._stale = True
         if self.is_mounted and self.size.area and not self._drawing:
@@ -106,20 +142,65 @@ class Picture(Widget):
         """Draw until nothing newer was asked for."""
         try:
             while self._stale and self.size.area:
+                if self._moving:
+                    await self._turn()
                 self._stale = False
-                serial, data = self._serial, self._data
-                drawn = await asyncio.to_thread(_make, self._image if data is None else data, self._box())
+                serial, data, moving = self._serial, self._data, self._moving
+                before = self._cells if moving else None
+                drawn = await asyncio.to_thread(_make, self._image if data is None else data, self._box(), before)
                 if self._key is None:  # cleared meanwhile
                     continue
                 if serial == self._serial and drawn.image is not None:
                     self._image, self._data = drawn.image, None  # decoded: a resize only encodes again
                 # Shown even when a newer one already waits: under a stream faster than we draw it must still move.
-                self._put(drawn.lines, drawn.reason)
+                await self._put(drawn)
         finally:
             self._drawing = False
 
+    # The link
+
+    @property
+    def _link(self) -> Link | None:
+        return getattr(self.app, "link", None)
+
+    @property
+    def _plan(self) -> Plan:
+        return plan(None) if self._link is None else self._link.plan
+
+    async def _turn(self) -> None:
+        """Wait until a picture of a stream may be sent; what replaces it meanwhile need not wait."""
+        loop = asyncio.get_running_loop()
+        # In steps: a still picture may come meanwhile, and does not wait.
+        while self._moving and (left := self._last + self._plan.pause - loop.time()) > 0:  # noqa: ASYNC110 - a clock
+            await asyncio.sleep(min(left, 0.25))
+        await self._clear_link()
+        self._last = loop.time()
+
+    async def _clear_link(self) -> None:
+        """Wait until nothing is on its way to the terminal."""
+        link = self._link
+        if link is None or link.clear:
+            return
+        done = asyncio.get_running_loop().create_future()
+
+        def drained() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        link.when_clear(drained)
+        try:
+            await done
+        finally:
+            link.forget(drained)
+
     def _box(self) -> _Box:
-        return _Box(*self.size, self._depth(), self._fit, self._budget)
+        now, (columns, rows) = self._plan, self.size
+        budget = self._budget
+        if budget is None:
+            budget = now.picture if self._moving else now.picture * STILL
+        if self._moving:
+            columns, rows = now.cells(columns, rows)
+        return _Box(columns, rows, self._depth(), self._fit, budget)
 
     def _depth(self) -> Depth:
         if self._fixed_depth is not None:
@@ -127,19 +208,65 @@ class Picture(Widget):
         app = self.app
         return depth_of_terminal(app.console.color_system, no_color=app.no_color, images=getattr(app, "images", "auto"))
 
-    def _put(self, lines: list[Strip], reason: str) -> None:
-        """Take new lines, and ask for a repaint of those that differ."""
-        if lines and len(lines) == len(self._lines) and lines[0].cell_length == self._lines[0].cell_length:
-            top = (self.size.height - len(lines)) // 2
-            changed = [
-                Region(0, top + y, self.size.width, 1)
-                for y, (new, old) in enumerate(zip(lines, self._lines, strict=True))
-                if new != old
-            ]
-            self._lines, self._reason = lines, reason
-            if changed:
-                self.refresh(*changed)
-        elif (lines, reason) != (self._lines, self._reason):
+    # What is shown
+
+    async def _put(self, drawn: _Made) -> None:
+        """Take new lines and have them painted where they differ, no more at once than the link takes at once."""
+        lines = drawn.lines
+        if not self._fits(lines):
+            first = [Strip.blank(line.cell_length, self.rich_style) for line in lines]
+            if sum(map(price, lines)) <= self._plan.slice:
+                self._put_all(lines, drawn.reason)
+                self._cells = drawn.cells
+                return
+            self._put_all(first, drawn.reason)
+        self._cells = []  # neither the old nor the new until all is sent
+        self._reason = drawn.reason
+        regions: list[Region] = []
+        serial, at, cost = self._serial, self._plan.slice, 0
+        for y, line in enumerate(lines):
+            if not self._fits(lines):  # another size, or cleared, while a slice was on its way
+                return
+            spans = changed(self._lines[y], line)
+            if not spans:
+                continue
+            if len(spans) > SPANS:
+                spans = [(spans[0][0], spans[-1][1])]
+            more = sum(price(line.crop(*span)) for span in spans)
+            if regions and cost + more > at:
+                self.refresh(*regions)
+                regions, cost = [], 0
+                await self._sent()
+                if not self._fits(lines) or (serial != self._serial and not self._moving):
+                    return  # a still one that is not wanted any more; one of a stream is finished, or none ever is
+            self._lines[y] = line
+            left, top = self._place(lines)
+            regions += [Region(left + x, top + y, end - x, 1) for x, end in spans]
+            cost += more
+        self._cells = drawn.cells
+        if regions:
+            self.refresh(*regions)
+
+    async def _sent(self) -> None:
+        """Wait until the last slice was composed and drained."""
+        composed = asyncio.Event()
+        self.call_after_refresh(composed.set)
+        await composed.wait()
+        await self._clear_link()
+
+    def _fits(self, lines: list[Strip]) -> bool:
+        """Whether `lines` have the size of what is shown."""
+        shown = self._lines
+        return bool(lines) and len(lines) == len(shown) and lines[0].cell_length == shown[0].cell_length
+
+    def _place(self, lines: list[Strip]) -> tuple[int, int]:
+        """Where the lines stand in the box: column, row."""
+        return max(0, self.size.width - lines[0].cell_length) // 2, (self.size.height - len(lines)) // 2
+
+    def _put_all(self, lines: list[Strip], reason: str) -> None:
+        """Take new lines of any size, painted whole."""
+        self._cells = []
+        if (lines, reason) != (self._lines, self._reason):
             self._lines, self._reason = lines, reason
             self.refresh()
 
@@ -174,22 +301,24 @@ class _Box(NamedTuple):
     budget: int | None
 
 
-class _Drawn(NamedTuple):
+class _Made(NamedTuple):
     """What came out: lines, or the reason why there are none."""
 
     image: Image.Image | None
     lines: list[Strip]
+    cells: Grid
     reason: str
 
 
-def _make(source: bytes | Image.Image | None, box: _Box) -> _Drawn:
+def _make(source: bytes | Image.Image | None, box: _Box, before: Grid | None) -> _Made:
     """Decode if it is not decoded yet, then encode. Runs in a thread."""
     try:
         image = decode(source or b"") if source is None or isinstance(source, bytes) else source
     except PictureError as error:
-        return _Drawn(None, [], str(error))
-    lines = render(image, box.cols, box.rows, box.depth, fit=box.fit, budget=box.budget)
-    return _Drawn(image, lines, "" if lines else f"picture {image.width}×{image.height} (pictures are off)")
+        return _Made(None, [], [], str(error))
+    drawn: Drawn = render(image, box.cols, box.rows, box.depth, fit=box.fit, budget=box.budget, before=before)
+    reason = "" if drawn.lines else f"picture {image.width}×{image.height} (pictures are off)"
+    return _Made(image, drawn.lines, drawn.cells, reason)
 
 
 def _plain(strip: Strip) -> bool:
