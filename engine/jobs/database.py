@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from engine.jobs.job import Job
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -14,6 +19,8 @@ log = logging.getLogger(__name__)
 
 VERSION = 2
 _BUSY = 5.0  # seconds to wait for another process that has the file locked
+_NO_SEQ = 1 << 40  # more rows than there will ever be
+_MAGIC = b"SQLite format 3\0"
 _SIDES = ("-wal", "-shm")  # files beside the database that belong to it
 
 _SCHEMA = """
@@ -120,12 +127,28 @@ def open_database(path: Path | None) -> Connection:
     """
     import sqlite3  # in the store's thread: 10 ms that the start of the server does not wait for
 
+    if path is not None and (words := _damage_at_sight(path)):
+        # Not even opened: SQLite would throw away the log beside a file that it cannot make sense of.
+        return begin_anew(path, ValueError(words))
     try:
         return _connect(path)
     except sqlite3.DatabaseError as error:
         if path is None or not is_damage(error):
             raise explain(path, error) from error
         return begin_anew(path, error)
+
+
+def _damage_at_sight(path: Path) -> str:
+    """What is wrong with the beginning of the file; empty if nothing is, or if there is no file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except OSError:
+        return ""  # SQLite will say what the matter is
+    if not head:
+        log_beside = path.with_name(path.name + "-wal")
+        return "it is empty, but has a log" if log_beside.exists() and log_beside.stat().st_size else ""
+    return "" if head == _MAGIC else "it is not a database"
 
 
 def begin_anew(path: Path, error: Exception) -> Connection:
@@ -138,7 +161,15 @@ def begin_anew(path: Path, error: Exception) -> Connection:
         db = _connect(path)
     except (OSError, sqlite3.DatabaseError) as second:
         raise StoreError(f"{path} is damaged ({error}), and a new one cannot be made: {second}", "damaged") from second
-    waiting, history = _take_over(aside, db)
+    if not isinstance(error, sqlite3.DatabaseError):
+        return db  # there is nothing in it that could be read
+    try:
+        waiting, history = _take_over(aside, db)
+    except (sqlite3.DatabaseError, TypeError, ValueError) as second:  # whatever a damaged file may say
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        log.warning("Nothing of %s could be read: %s", aside.name, second)
+        return db
     log.warning("%d waiting jobs and %d entries of the history could be read and were taken over", waiting, history)
     return db
 
@@ -218,14 +249,20 @@ def _take_over(aside: Path, db: Connection) -> tuple[int, int]:
         return 0, 0
     try:
         db.execute("BEGIN")
-        _copy(old, db, "meta", "name, value")
-        waiting = _copy(old, db, "waiting", "seq, id, number, attempts, job")
+        for row in _readable(old, "waiting", "seq, id, number, attempts, job"):
+            if _is_job(row[4]):
+                db.execute("INSERT INTO waiting VALUES (?, ?, ?, ?, ?)", row)
         columns = "seq, id, number, status, workflow_id, create_time, start_time, end_time, duration, outputs_count"
-        _copy(old, db, "history", columns)
-        _copy(old, db, "body", "seq, preview, error, item, outcome")
+        for row in _readable(old, "history", columns):
+            db.execute(f"INSERT OR IGNORE INTO history VALUES ({','.join('?' * 10)})", row)  # noqa: S608 - constants
+        for row in _readable(old, "body", "seq, preview, error, item, outcome"):
+            if _is_json(row[3]) and _is_json(b"{%s}" % row[4]):
+                db.execute("INSERT INTO body VALUES (?, ?, ?, ?, ?)", row)
         # Without its other half neither can be shown.
         db.execute("DELETE FROM history WHERE seq NOT IN (SELECT seq FROM body)")
         db.execute("DELETE FROM body WHERE seq NOT IN (SELECT seq FROM history)")
+        db.execute(f"INSERT INTO meta SELECT 'next_number', ({_LARGEST}) + 1 WHERE ({_LARGEST}) IS NOT NULL")
+        (waiting,) = db.execute("SELECT COUNT(*) FROM waiting").fetchone()
         (history,) = db.execute("SELECT COUNT(*) FROM history").fetchone()
         db.execute("COMMIT")
     finally:
@@ -233,24 +270,36 @@ def _take_over(aside: Path, db: Connection) -> tuple[int, int]:
     return waiting, history
 
 
-def _copy(old: Connection, db: Connection, table: str, columns: str) -> int:
-    """The rows of a table up to the first damaged page, from either end."""
+def _readable(old: Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a table that lie on whole pages. `columns` begin with `seq`."""
     import sqlite3
 
-    key = columns.partition(",")[0]
-    marks = ",".join("?" * (columns.count(",") + 1))
-    count = 0
-    for direction in ("ASC", "DESC"):
+    last, skip = -1, 1
+    while last < _NO_SEQ:
+        sql = f"SELECT {columns} FROM {table} WHERE seq > ? ORDER BY seq"  # noqa: S608 - constants
         try:
-            for row in old.execute(f"SELECT {columns} FROM {table} ORDER BY {key} {direction}"):  # noqa: S608 - constants
-                sql = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - constants
-                added = db.execute(sql, row).rowcount
-                if direction == "DESC" and not added:
-                    break  # met what came from the other end
-                count += max(added, 0)
-        except sqlite3.DatabaseError as error:
-            log.debug("Reading %s ended early: %s", table, error)
+            for row in old.execute(sql, (last,)):
+                last, skip = row[0], 1
+                yield row
+        except sqlite3.DatabaseError:
+            last += skip  # step over the damaged page, whose rows nobody can count
+            skip *= 2
         else:
-            if direction == "ASC":
-                break
-    return count
+            return
+
+
+def _is_job(body: Any) -> bool:
+    try:
+        msgspec.msgpack.decode(body, type=Job)
+    except (msgspec.DecodeError, TypeError):
+        return False
+    return True
+
+
+def _is_json(text: Any) -> bool:
+    """Damage inside a body is none to SQLite."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, TypeError, RecursionError):
+        return False
+    return True

@@ -76,7 +76,7 @@ class Transactions:
 
     def _work(self) -> None:
         try:
-            db = open_database(self.path)
+            db: Connection | None = open_database(self.path)
         except StoreError as error:
             self._refuse_all(error)
             return
@@ -92,7 +92,8 @@ class Transactions:
                 db = self._transact(db, batch)
         finally:
             with contextlib.suppress(Exception):  # a damaged file complains even now; what was committed is safe
-                db.close()
+                if db is not None:
+                    db.close()
 
     def _refuse_all(self, error: StoreError) -> None:
         """The file cannot be opened: whoever asks, now or later, hears why."""
@@ -110,24 +111,29 @@ class Transactions:
             batch.append(task)
         return batch, True
 
-    def _transact(self, db: Connection, batch: list[_Task]) -> Connection:
+    def _transact(self, db: Connection | None, batch: list[_Task]) -> Connection | None:
         """Run a batch in one transaction; the connection to go on with, which is another one after damage."""
         if not batch:
             return db
         try:
+            db = db or open_database(self.path)
             results = self._attempt_all(db, batch)
         except Exception as error:  # whatever it is, those who wait must hear of it
             with contextlib.suppress(Exception):
-                db.execute("ROLLBACK")
+                if db is not None:
+                    db.execute("ROLLBACK")
             db, results = self._after(db, batch, error)
         self._tell(results)
         return db
 
-    def _after(self, db: Connection, batch: Sequence[_Task], error: Exception) -> tuple[Connection, list[_Outcome]]:
+    def _after(
+        self, db: Connection | None, batch: Sequence[_Task], error: Exception
+    ) -> tuple[Connection | None, list[_Outcome]]:
         """What becomes of a batch that failed: after damage it is tried once more, in a new file."""
-        if self.path is not None and is_damage(error):
+        if self.path is not None and db is not None and is_damage(error):
             try:
                 db.close()
+                db = None
                 db = begin_anew(self.path, error)
                 self._forced = None
                 return db, self._attempt_all(db, batch)
