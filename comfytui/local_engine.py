@@ -25,6 +25,7 @@ import msgspec
 import psutil
 
 from comfytui.settings.files import state_dir, write_whole
+from comfytui.settings.servers import ENGINE_TOKEN, split_token
 
 NEEDED = ("aiohttp", "torch", "diffusers", "transformers", "safetensors")
 INSTALL = "pip install 'comfytui[engine]'"
@@ -89,7 +90,7 @@ def missing() -> tuple[str, ...]:
 
 
 async def answers(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether something at this port answers `/system_stats` as ComfyUI does."""
+    """Whether something at this port answers `/system_stats` as ComfyUI does, or is an engine that wants its token."""
     try:
         async with asyncio.timeout(ANSWER):
             reader, writer = await asyncio.open_connection(host, port)
@@ -105,6 +106,8 @@ async def answers(port: int, host: str = "127.0.0.1") -> bool:
     except (OSError, TimeoutError):
         return False
     head, _, body = answer.partition(b"\r\n\r\n")
+    if b" 401" in head[:16]:
+        return b'realm="comfytui"' in head
     if b" 200" not in head[:16]:
         return False
     try:
@@ -140,7 +143,8 @@ class LocalEngine:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.port = port
-        self.arguments = tuple(arguments)
+        # A token goes by the environment: other users of the machine can read the arguments of a process.
+        self.arguments, self._token = split_token(arguments)
         self._clean = clean
         self._folder = folder or state_dir()
         self._command = tuple(command) if command is not None else None
@@ -244,6 +248,8 @@ class LocalEngine:
                 raise EngineError(f"the local engine is not installed ({', '.join(absent)} missing): {INSTALL}")
             command = (sys.executable, "-m", "engine")
         env = _environment() if self._command is None else dict(os.environ)
+        if self._token:
+            env[ENGINE_TOKEN] = self._token
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if self.log_path.exists():

@@ -16,6 +16,7 @@ from comfytui.local_engine import EngineError, LocalEngine, PortTaken, who_liste
 from comfytui.settings import files, servers
 from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
+from comfytui.state.opening import open_connection
 
 CONNECT = 15.0  # seconds until a silent server counts as absent
 AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
@@ -34,15 +35,19 @@ def target_of(settings: Settings, server: str | None) -> Target:
 
 
 @contextlib.asynccontextmanager
-async def connected(server: str | None, *, local: bool = False) -> AsyncIterator[Connection]:
-    """A live connection. With `local`, an engine is started if none listens, and stopped at the end."""
+async def connected(server: str | None, *, local: bool = False, remember: bool = False) -> AsyncIterator[Connection]:
+    """A live connection. With `local`, an engine is started if none listens, and stopped at the end.
+
+    `remember`: jobs that are submitted are known to later programs, to be sent again should the server forget them.
+    """
     settings = files.load()
     async with contextlib.AsyncExitStack() as stack:
         if local:
-            target = Target.parse(await stack.enter_async_context(_engine(settings)))
+            target = target_of(settings, await stack.enter_async_context(_engine(settings)))
         else:
             target = target_of(settings, server)
-        yield await stack.enter_async_context(_live(target))
+        connection = open_connection(target) if remember else Connection(target)
+        yield await stack.enter_async_context(_live(connection))
 
 
 def run(command: Coroutine[Any, Any, None]) -> None:
@@ -61,8 +66,7 @@ def run(command: Coroutine[Any, Any, None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _live(target: Target) -> AsyncIterator[Connection]:
-    connection = Connection(target)
+async def _live(connection: Connection) -> AsyncIterator[Connection]:
     running = asyncio.create_task(connection.run())
     try:
         await _wait_live(connection)

@@ -57,6 +57,18 @@ class Denied(ClientError):
     """401, 403 or 407: the server or a proxy before it wants credentials, or other ones."""
 
 
+def denied(label: str, what: str, status: int, said: str = "", *, where: str = "") -> Denied:
+    """`Denied` with what to do. `what`: the path that was asked for; `said`: the server's own words, cleaned."""
+    if status == 403:
+        text = f"{label} does not let us in (HTTP {status} for {what})."
+        return Denied(f"{text} It says: {said}" if said else f"{text} Give it other credentials.", where=where)
+    return Denied(
+        f"{label} wants credentials, or other ones (HTTP {status} for {what}). Put a token into COMFYTUI_TOKEN, "
+        "or token or token_file of the server's part of the settings; a password goes into the address.",
+        where=where,
+    )
+
+
 class BadAnswer(ClientError):
     """The answer could not be read: not JSON, or not of the documented shape."""
 

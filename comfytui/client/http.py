@@ -20,12 +20,13 @@ from comfytui.client.errors import (
     BadAnswer,
     BadTarget,
     ClientError,
-    Denied,
     Missing,
     NotComfyUI,
+    ReadOnly,
     ServerFailed,
     TooLarge,
     Unreachable,
+    denied,
 )
 from comfytui.client.frames import log_lines, logs
 from comfytui.client.readers import decode, mapping
@@ -34,6 +35,7 @@ from comfytui.client.target import Target
 Read = TypeVar("Read")
 
 MEBI = 1 << 20
+MAX_REASON = 4096  # bytes of a refusal that are read for its words
 MAX_JSON = 64 * MEBI  # object_info of a full install is below 10
 MAX_FILE = 512 * MEBI  # a video; what is larger does not belong in memory
 PATIENCE = 120.0  # seconds for answers that may need a model folder scanned, or a worker that is still starting
@@ -46,6 +48,7 @@ class Http:
     def __init__(self, target: Target, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """`transport` replaces the network. Raises BadTarget for headers, a CA bundle or a proxy that cannot be used."""
         self.target = target
+        self.read_only = False  # refuse whatever would change the server
         self.server_date: float | None = None  # seconds, of the newest answer, as the server's clock has them
         try:
             self._client = httpx.AsyncClient(
@@ -76,6 +79,14 @@ class Http:
     async def aclose(self) -> None:
         """Close the open connections."""
         await self._client.aclose()
+
+    def may_change(self) -> None:
+        """Raises ReadOnly if nothing may be changed; what takes several requests asks before its first."""
+        if self.read_only:
+            raise ReadOnly(
+                f"{self.target.label} is open for reading only: nothing was sent. Turn read-only off to change it.",
+                where=self.target.url,
+            )
 
     # Routes ----------------------------------------------------------------------------------------------------------
 
@@ -262,6 +273,8 @@ class Http:
         `patience`: seconds to wait for an answer to begin, if more than the target's timeout.
         """
         where = self.target.url
+        if method != "GET":
+            self.may_change()
         if self._client.is_closed:
             raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
         headers = {"Content-Type": "application/json"} if method == "POST" and files is None else {}
@@ -309,11 +322,7 @@ class Http:
         """The error for an answer other than 200."""
         name, where, status = self.target.label, self.target.url, answer.status
         if status in (401, 403, 407):
-            said = "wants credentials" if status != 403 else "does not let us in"
-            return Denied(
-                f"{name} {said} (HTTP {status} for {path}). Give it a token or a user and password, or other ones.",
-                where=where,
-            )
+            return denied(name, path, status, _reason(answer.content), where=where)
         if 300 <= status < 400:
             to = f" to {sanitize.line(location, 200)}" if location else ""
             return NotComfyUI(f"{name} redirects{to} (HTTP {status}). Use the address where ComfyUI is.", where=where)
@@ -410,6 +419,16 @@ def why_unreachable(target: Target, error: BaseException) -> str:
     if "refused" in low or "connect call failed" in low or "all connection attempts failed" in low:
         return f"{target.label} refuses connections. Is ComfyUI running there, and is the port right?"
     return f"{target.label} cannot be reached: {text}. Check the network, or the tunnel to it."
+
+
+def _reason(content: bytes) -> str:
+    """Message and details of a refusal, if it is one that says so in JSON; cleaned."""
+    try:
+        error = _object(decode(content[:MAX_REASON])).get("error")
+    except BadAnswer:
+        return ""
+    parts = [error.get("message"), error.get("details")] if isinstance(error, dict) else []
+    return sanitize.line("; ".join(part for part in parts if isinstance(part, str) and part), 300)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

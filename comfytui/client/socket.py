@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidPro
 
 from comfytui.client import messages as m
 from comfytui.client import sanitize
-from comfytui.client.errors import BadTarget, ClientError, Denied, NotComfyUI, TooLarge, Unreachable
+from comfytui.client.errors import BadTarget, ClientError, NotComfyUI, TooLarge, Unreachable, denied
 from comfytui.client.frames import binary_frame, text_frame
 from comfytui.client.http import tls_context, why_unreachable
 from comfytui.client.target import Target
@@ -97,10 +97,7 @@ async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
 
 def _refused(target: Target, status: int) -> ClientError:
     if status in (401, 403, 407):
-        return Denied(
-            f"{target.label} does not let us open the event stream (HTTP {status}). Give it other credentials.",
-            where=target.url,
-        )
+        return denied(target.label, "/ws, the event stream", status, where=target.url)
     if status in (502, 503, 504):
         return Unreachable(
             f"{target.label}: the gateway has no server behind it now (HTTP {status}).", where=target.url

@@ -24,6 +24,7 @@ class Profile(Part, frozen=True):
 
     url: Annotated[str, Meta(description="host:port, or http(s)://host:port/prefix", min_length=1)]
     token: Annotated[str, Meta(description="sent as Authorization: Bearer …; best given as $VARIABLE")] = ""
+    token_file: Annotated[str, Meta(description="a file with the token, as the engine's --token-file takes it")] = ""
     headers: Annotated[dict[str, str], Meta(description="sent with every request; values may be $VARIABLE")] = {}
     verify: Annotated[bool, Meta(description="check the certificate of https servers")] = True
     ca: Annotated[str, Meta(description="path of a CA bundle to trust instead of the system's")] = ""
