@@ -325,15 +325,18 @@ class Dashboard(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Textual's would show the values of variables, among them tokens; ours names the log instead."""
+        from comfytui.tui.terminal import crash
+
+        told = crash.told(error, crash.secrets(self.settings))
+        if self._exit and self._crash is None:  # already leaving: what trips over a vanishing screen is only logged
+            return
         self._return_code = 1
         if self._exception is None:  # what run_test raises again
             self._exception = error
             self._exception_event.set()
         if self._crash is None:
-            from comfytui.tui.terminal import crash
-
-            self._crash = crash.told(error, crash.secrets(self.settings))
-            self.panic(self._crash)
+            self._crash = told
+            self.panic(told)
 
     # Actions of the program
 

@@ -16,7 +16,8 @@ MEANINGS = {
     "e": {"edit & run", "edit"},
     "x": {"cancel", "delete"},
     "i": {"interrupt"},
-    "n": {"new"},
+    "a": {"add"},
+    "n": {"next job"},
     "slash": {"filter", "search"},
 }
 

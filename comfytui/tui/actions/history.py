@@ -62,5 +62,5 @@ HISTORY = (
         "history.delete", "delete", "x", "Forget the job on the server; its files stay.", "history", "delete", on_job
     ),
     Action("history.traceback", "traceback", "t", "Show where a failed job failed.", "history", "traceback", on_failed),
-    Action("history.new", "new", "n", "Choose a workflow and run it.", "history", "new_run", footer=False),
+    Action("history.new", "add", "a", "Choose a workflow and run it.", "history", "new_run", footer=False),
 )

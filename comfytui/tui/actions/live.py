@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import can_retry, on_active, on_job, on_picture, running
+from comfytui.tui.actions.situation import (
+    can_pause,
+    can_retry,
+    on_active,
+    on_failed,
+    on_job,
+    on_picture,
+    queued,
+    running,
+)
 
 LIVE = (
-    Action("live.new", "new", "n", "Choose a workflow and run it.", "live", "new_run"),
+    Action("live.traceback", "traceback", "t", "Unfold where a failed job failed.", "live", "traceback", on_failed),
+    Action("live.copy", "copy the error", "y", "Copy why the job failed, with its inputs.", "live", "copy", on_failed),
+    Action("live.catalog", "node", "b", "Show the node that failed in Nodes.", "live", "catalog", on_failed),
     Action(
         "live.again",
         "run again",
@@ -16,7 +27,13 @@ LIVE = (
         "again",
         can_retry,
     ),
+    Action("live.new", "add", "a", "Choose a workflow and run it.", "live", "new_run"),
     Action("live.interrupt", "interrupt", "i", "Stop what runs.", "live", "interrupt", running),
+    Action("live.next", "next job", "n", "Show the next job: what runs, then what waits.", "live", "step(1)", queued),
+    Action("live.before", "job before", "N", "Show the job before.", "live", "step(-1)", queued, footer=False),
+    Action(
+        "live.pause", "pause", "p", "Freeze nodes, picture and timeline; the figures go on.", "live", "pause", can_pause
+    ),
     Action("live.cancel", "cancel", "x", "Stop the job that is shown.", "live", "cancel", on_active),
     Action("live.seed", "other seed", "R", "Run the job again with another seed.", "live", "other_seed", on_job),
     Action("live.save", "save picture", "s", "Save the job's pictures to a folder.", "live", "save", on_picture),

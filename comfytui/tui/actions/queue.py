@@ -29,6 +29,6 @@ QUEUE = (
         "queue.edit", "edit & run", "e", "Change the job's inputs, then run it as a new one.", "queue", "edit", on_job
     ),
     Action("queue.save", "save as file", "s", "Write the job's workflow to a file.", "queue", "save", on_job),
-    Action("queue.new", "new", "n", "Choose a workflow and run it.", "queue", "new_run"),
+    Action("queue.new", "add", "a", "Choose a workflow and run it.", "queue", "new_run"),
     Action("queue.clear", "clear", "D", "Take every waiting job out of the queue.", "queue", "clear", waiting),
 )

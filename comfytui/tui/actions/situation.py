@@ -17,6 +17,7 @@ class Situation:
     engine_stopped: bool = False  # our own engine has crashed or was stopped
     selected: bool = False  # anything is selected on a screen that does not show jobs
     editing: bool = False  # a workflow is being edited before it runs
+    paused: bool = False  # Live is held still
 
     @property
     def live(self) -> bool:
@@ -61,6 +62,16 @@ def on_failed(now: Situation) -> bool:
 
 def running(now: Situation) -> bool:
     return now.live and now.state is not None and bool(now.state.running)
+
+
+def queued(now: Situation) -> bool:
+    """Something runs or waits."""
+    return running(now) or waiting(now)
+
+
+def can_pause(now: Situation) -> bool:
+    """Something moves, or is held still already."""
+    return running(now) or now.paused
 
 
 def waiting(now: Situation) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
 from comfytui.client.errors import Missing
 from comfytui.state.model import JobState, Phase
-from comfytui.tui import actions, job_details, teaching
+from comfytui.tui import actions, job_details, live_choice, obstacles
 from comfytui.tui.screens.job_view import JobView, pictures_of
+from comfytui.tui.widgets.failure_pane import FailurePane, report
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.picture import Picture
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
 
 NOTHING = """\
 Nothing has run here yet.
-n    choose a workflow, change its prompt and seed, run it
+a    choose a workflow, change its prompt and seed, run it
 4    what nodes this server has
 ?    all keys"""
-PREVIEW_BYTES = 48_000  # a preview at most; one is drawn when the last has reached the terminal
 TICK = 1.0  # seconds between drawings of a running time, while something runs and at no other time
 
 
@@ -55,7 +55,11 @@ class LiveView(JobView):
     .-one LiveView.-message #live-side, .-small-w LiveView.-message #live-side { height: 1fr; max-height: 100%; }
     LiveView.-message #live-picture { display: none; }
     LiveView.-message #live-side { width: 1fr; }
-    LiveView.-full #live-side { display: none; }
+    LiveView #live-failure { display: none; }
+    LiveView.-failed #live-failure { display: block; }
+    LiveView.-failed #live-picture, LiveView.-message #live-failure, LiveView.-log #live-failure { display: none; }
+    LiveView.-full #live-side, LiveView.-full #live-failure { display: none; }
+    LiveView.-full #live-picture { display: block; }
     LiveView.-log #live-nodes, LiveView.-log #live-progress, LiveView.-log #live-picture { display: none; }
     LiveView.-log #live-side { width: 1fr; height: 1fr; max-height: 100%; }
     LiveView.-log #live-log { display: block; }
@@ -66,6 +70,9 @@ class LiveView(JobView):
         self._ticker: Timer | None = None
         self._plan: tuple[Job, Job] | None = None
         self._asked: str | None = None  # the job whose graph was asked for, once
+        self._chosen: str | None = None  # the job that the user went to; None follows what runs
+        self._frozen: ServerState | None = None  # while paused: what nodes, picture and timeline show
+        self._unfolded = False  # the traceback of a failure
 
     def compose(self) -> ComposeResult:
         with Vertical(id="live-side"):
@@ -73,7 +80,8 @@ class LiveView(JobView):
             yield NodeList(id="live-nodes", classes="pane")
             yield ProgressBlock(id="live-progress", classes="pane")
             yield Timeline(id="live-log", classes="pane")
-        yield Picture("no picture yet", budget=PREVIEW_BYTES, id="live-picture", classes="pane")
+        yield Picture("no picture yet", id="live-picture", classes="pane")
+        yield FailurePane(id="live-failure", classes="pane")
 
     def on_mount(self) -> None:
         self._ticker = self.set_interval(TICK, self._tick, pause=True)
@@ -81,17 +89,12 @@ class LiveView(JobView):
 
     @property
     def job(self) -> Job | None:
-        """The running job, else the one that ended last."""
-        state = self.session.state
+        """The job that is shown: the one that the user went to, else what runs, else what ended last."""
+        state = self._frozen or self.session.state
         if state is None:
             return None
-        shown = state.running[:1] or state.history[:1]
-        if shown:
-            job = state.jobs.get(shown[0])
-            return job if job is None or job.nodes else self._planned(job)
-        # The history may not be loaded yet; what we saw end is known all the same.
-        ended = [job for job in state.jobs.values() if job.ended is not None]
-        return max(ended, key=lambda job: job.ended or 0.0, default=None)
+        job = state.jobs.get(self._chosen or "") or live_choice.followed(state)
+        return job if job is None or job.nodes else self._planned(job)
 
     def _planned(self, job: Job) -> Job:
         """A job of the history with its nodes; worked out once, for it is asked for with every key."""
@@ -122,30 +125,42 @@ class LiveView(JobView):
             await self.connection.load_job(prompt_id)
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
-        job, now = self.job, self.dashboard.clock()
+        if self._chosen is not None and self._chosen not in new.jobs:
+            self._chosen = None  # its server was left, or it was deleted
         if (
             new.link.phase is Phase.LIVE
             and (old is None or old.link.phase is not Phase.LIVE)
             and not new.history_loaded
         ):
             self._load_history()
-        if job is not None:
-            self._load_graph(new, job)
-        nodes = self.query_one(NodeList)
-        nodes.update(job, now)
-        nodes.styles.height = (len(nodes.keys) or NOTHING.count("\n") + 1) + nodes.gutter.height
-        self._titles(job)
-        self.query_one(ProgressBlock).update(self.dashboard.palette, new, job, now)
-        self.query_one(Timeline).update(new.timeline, new.jobs)
-        self._picture(new, job)
-        self._message(new, job)
+        if self._frozen is None:
+            self._show(new)
+        self.query_one(ProgressBlock).update(self.dashboard.palette, new, self._counted(new), self.dashboard.clock())
+        self._message(new)
         if self._ticker is not None:
             if new.running:
                 self._ticker.resume()
             else:
                 self._ticker.pause()
 
-    def _titles(self, job: Job | None) -> None:
+    def _show(self, state: ServerState) -> None:
+        """What a pause freezes: nodes, picture or failure, timeline."""
+        job = self.job
+        if job is not None:
+            self._load_graph(state, job)
+        nodes = self.query_one(NodeList)
+        nodes.update(job, self.dashboard.clock())
+        nodes.styles.height = (len(nodes.keys) or NOTHING.count("\n") + 1) + nodes.gutter.height
+        self._titles(state, job)
+        self.query_one(Timeline).update(state.timeline, state.jobs)
+        self._picture(state, job)
+
+    def _counted(self, state: ServerState) -> Job | None:
+        """The job whose figures are shown: while paused, as it is now."""
+        job = self.job
+        return job if job is None or self._frozen is None else state.jobs.get(job.id, job)
+
+    def _titles(self, state: ServerState, job: Job | None) -> None:
         nodes, progress = self.query_one(NodeList), self.query_one(ProgressBlock)
         if job is None:
             entitle(nodes, "Live")
@@ -153,20 +168,28 @@ class LiveView(JobView):
             nodes.say_empty(NOTHING)
             return
         name = cut(job_details.title(job), 40)
-        running = job.state is JobState.RUNNING
+        where = "paused" if self._frozen is not None else live_choice.place(state, job)
         nodes.say_empty("the server has not told the nodes of this job")
-        entitle(nodes, name if running else f"last job · {name}", f"{len(job.nodes)} nodes" if job.nodes else "")
-        entitle(progress, "Progress" if running else "Last job", "" if running else "n new run")
+        entitle(nodes, f"{where} · {name}" if where else name, f"{len(job.nodes)} nodes" if job.nodes else "")
+        ended = job.state not in (JobState.RUNNING, JobState.WAITING)
+        entitle(progress, "Last job" if ended else "Progress", "a adds a job" if ended else "")
 
     def _picture(self, state: ServerState, job: Job | None) -> None:
         pane = self.query_one(Picture)
         preview = state.preview
+        failure = job.failure if job is not None else None
+        self.set_class(failure is not None, "-failed")
+        if job is not None and failure is not None:
+            self.query_one(FailurePane).update(job, failure, state.object_info, self._unfolded)
         if job is None:
             pane.clear("the picture appears here while it is made")
             entitle(pane, "Picture")
+        elif job.state is JobState.WAITING:
+            pane.clear("it waits for its turn")
+            entitle(pane, "Preview", job_details.title(job))
         elif job.state is JobState.RUNNING:
             if preview is not None and preview.prompt_id in (job.id, None):
-                pane.show(preview.image, ("preview", job.id, preview.serial))
+                pane.show(preview.image, ("preview", job.id, preview.serial), moving=True)
                 entitle(pane, "Preview", job_details.title(job))
             elif not _of(pane.key, job):
                 pane.clear("no preview yet")
@@ -189,12 +212,12 @@ class LiveView(JobView):
             pane.clear(found)
 
     def _again_with_picture(self) -> None:
-        if self.shown and (state := self.session.state) is not None:
+        if self.shown and (state := self._frozen or self.session.state) is not None:
             self._picture(state, self.job)
 
-    def _message(self, state: ServerState | None, job: Job | None) -> None:
+    def _message(self, state: ServerState | None) -> None:
         """What stands in the way, in place of the nodes: no server, an engine that starts or has crashed."""
-        lines = self._what_is_wrong(state)
+        lines = obstacles.what_is_wrong(self.dashboard.palette, self.session, state)
         self.set_class(lines is not None, "-message")
         if lines is None:
             return
@@ -203,66 +226,49 @@ class LiveView(JobView):
         entitle(pane, title.plain)
         pane.show(rest)
 
-    def _what_is_wrong(self, state: ServerState | None) -> list[Text] | None:
-        """A title and lines, or None if all is well."""
-        palette, session = self.dashboard.palette, self.session
-        if session.engine_message:
-            return [
-                Text("Engine"),
-                *(Text(line, palette.style(role)) for line, role in session.engine_message),
-                Text(""),
-            ]
-        if session.failure:
-            return [Text("No server"), Text(session.failure, palette.failed), Text(""), *self._remedies()]
-        if state is None:
-            return [Text("Server"), Text("connecting …", palette.dim)]
-        if state.link.phase is Phase.LIVE or (state.link.phase is Phase.RECONNECTING and state.jobs):
-            return None  # what we know stays on the screen while we reconnect; the status line tells
-        if state.link.phase is Phase.CONNECTING and not state.link.error:
-            return [Text("Server"), Text(f"connecting to {state.link.url} …", palette.dim)]
-        what = "Refused" if state.link.phase is Phase.REFUSED else "Not reached"
-        return [
-            Text(what),
-            Text(state.link.error or what, palette.failed),
-            Text(state.link.url, palette.dim),
-            Text(""),
-            *self._remedies(),
-        ]
-
-    def _remedies(self) -> list[Text]:
-        palette = self.dashboard.palette
-        again = Text.assemble((" r", palette.key), (" tries again now.", palette.text))
-        return [*(Text(line, palette.text) for line in teaching.CONNECT.split("\n")[:-1]), Text(""), again]
-
     def on_session(self) -> None:
         if self.session.state is None or self.session.engine_message or self.has_class("-message"):
-            self._message(self.session.state, self.job)
+            self._message(self.session.state)
 
     def _tick(self) -> None:
         """Running times go on although nothing happens; nothing is sent if no figure changed."""
         state = self.session.state
         if self.shown and state is not None and self.app.screen is self.screen:
-            job, now = self.job, self.dashboard.clock()
-            self.query_one(NodeList).update(job, now)
-            self.query_one(ProgressBlock).update(self.dashboard.palette, state, job, now)
+            now = self.dashboard.clock()
+            if self._frozen is None:
+                self.query_one(NodeList).update(self.job, now)
+            self.query_one(ProgressBlock).update(self.dashboard.palette, state, self._counted(state), now)
 
     def forget(self) -> None:
         super().forget()
         self.query_one(NodeList).forget()
         self.query_one(Timeline).forget()
+        self.query_one(FailurePane).forget()
 
     def go_back(self) -> bool:
+        """From the full picture and the log, then from a pause, then from a chosen job to what runs."""
         for name in ("-full", "-log"):
             if self.has_class(name):
                 self.remove_class(name)
                 return True
+        if self._frozen is not None:
+            self.action_pause()
+            return True
+        if self._chosen is not None:
+            self._go_to(None)
+            return True
         return False
+
+    def situation(self) -> actions.Situation:
+        return dataclasses.replace(super().situation(), paused=self._frozen is not None)
 
     def name_of(self, action: actions.Action) -> str:
         if action.method == "again" and self.session.engine_stopped:
             return "restart engine"
         if action.method == "again" and not self.situation().live:
             return "reconnect"
+        if action.method == "pause" and self._frozen is not None:
+            return "go on"
         return super().name_of(action)
 
     def action_again(self) -> None:
@@ -276,6 +282,57 @@ class LiveView(JobView):
 
     def action_save(self) -> None:
         self.save_pictures()
+
+    def action_step(self, by: int) -> None:
+        """Show another job; a pause ends, for it was of the one before."""
+        state, job = self.session.state, self.job
+        if state is None:
+            return
+        other = live_choice.step(state, None if job is None else job.id, by)
+        if other is None:
+            self.dashboard.say("There is no other job: nothing waits.")
+        else:
+            self._go_to(other)
+
+    def _go_to(self, job_id: str | None) -> None:
+        """Show a job of the queue; None, or the one that runs, follows what runs from now on."""
+        state = self.session.state
+        self._frozen, self._unfolded = None, False
+        running = state is not None and job_id in state.running
+        self._chosen = None if running else job_id
+        self._again_from_start()
+
+    def action_pause(self) -> None:
+        """Hold the picture still; figures go on. The second time, go on with what is now."""
+        self._frozen = self.session.state if self._frozen is None else None
+        self._again_from_start()
+
+    def _again_from_start(self) -> None:
+        state = self.session.state
+        if state is None:
+            return
+        if self._frozen is not None:
+            self._titles(state, self.job)
+        else:
+            self.on_state(state, state)
+        self.refresh_actions()
+
+    def action_traceback(self) -> None:
+        self._unfolded = not self._unfolded
+        if (state := self._frozen or self.session.state) is not None:
+            self._picture(state, self.job)
+
+    def action_copy(self) -> None:
+        """The error as text, for a bug report or a search."""
+        job = self.job
+        if job is not None and job.failure is not None:
+            self.dashboard.copy(report(job, job.failure), "the error")
+
+    def action_catalog(self) -> None:
+        """The node that failed, as the server declares it."""
+        job = self.job
+        if job is not None and job.failure is not None and job.failure.node_type:
+            self.dashboard.show_node(job.failure.node_type)
 
     def action_full(self) -> None:
         self.remove_class("-log")

@@ -61,6 +61,7 @@ class NodesView(ScreenView):
         self._category = ""
         self._query = ""
         self._pane = "list"
+        self._wanted: str | None = None  # the node to show as soon as the catalogue is there
         self._loading = False  # the catalogue is being asked for
         self._tree = LineList(id="nodes-tree", classes="pane")
         self._list = LineList(id="nodes-list")
@@ -131,6 +132,27 @@ class NodesView(ScreenView):
         self._lay_out()
         self._show_tree()
         self._search()
+        if self._wanted is not None:
+            self.reveal(self._wanted)
+
+    def reveal(self, name: str) -> None:
+        """Show the card of a node class, now or when the catalogue has come."""
+        self._wanted = name
+        if not self._index.nodes:
+            return
+        self._wanted = None
+        known = name in self._index.by_name
+        self._category = ""
+        self.remove_class("-searching")
+        self.query_one(Input).value = self._query = ""
+        self._tree.action_top()
+        self._search()
+        if known:
+            self._list.move_to(name)
+            self._show_card()
+        else:
+            self.dashboard.say(f"This server has no node {name}.")
+        self._show_pane("card" if known else "list")
 
     # The three panes
 
@@ -289,8 +311,7 @@ class NodesView(ScreenView):
 
     def action_copy(self) -> None:
         if (node := self.node) is not None:
-            self.app.copy_to_clipboard(node.name)
-            self.dashboard.say(f"copied {node.name}")
+            self.dashboard.copy(node.name, node.name)
 
     def action_reload(self) -> None:
         self._load(force=True)

@@ -1,0 +1,146 @@
+"""Live beside the running job: walking through the queue, pausing, and a job that failed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from comfytui.state.model import Failure, JobState, Preview, ServerState
+from comfytui.tui import live_choice
+from comfytui.tui.screens.nodes import NodesView
+from comfytui.tui.widgets.node_list import NodeList
+from comfytui.tui.widgets.picture import Picture
+from tests.tui import sample
+from tests.tui.support import running, settle, text, until
+
+OUT_OF_MEMORY = Failure(
+    "CUDA out of memory. Tried to allocate 20.00 GiB.",
+    "torch.OutOfMemoryError",
+    "3",
+    "KSampler",
+    ('  File "sampling.py", line 12, in sample\n', "    x = model(x)\n"),
+    {"seed": [8401], "cfg": [6.5]},
+)
+
+
+def failed(failure: Failure = OUT_OF_MEMORY) -> ServerState:
+    job = replace(sample.finished(1), state=JobState.FAILED, outputs=(), failure=failure)
+    return replace(sample.idle(1), jobs={job.id: job})
+
+
+async def test_a_failed_job_shows_what_can_be_done_and_the_inputs_it_had() -> None:
+    async with running(failed()) as (_, app, _):
+        shown = text(app)
+        for word in ("out of memory", "what can be done", "Make the picture smaller", "seed", "8401", "KSampler"):
+            assert word in shown, word
+        assert "line 12" not in shown, "the traceback is folded"
+
+
+async def test_t_unfolds_the_traceback_and_folds_it_again() -> None:
+    async with running(failed(), (120, 40), "t") as (pilot, app, _):
+        assert "line 12" in text(app)
+        await pilot.press("t")
+        await settle(pilot)
+        assert "line 12" not in text(app)
+
+
+async def test_y_copies_the_whole_error() -> None:
+    async with running(failed(), (120, 40), "y") as (_, app, _):
+        copied = app.clipboard
+        for word in ("CUDA out of memory", "torch.OutOfMemoryError", "node 3 (KSampler)", "seed = 8401", "line 12"):
+            assert word in copied, word
+
+
+async def test_b_shows_the_node_that_failed_in_the_catalog() -> None:
+    info = {
+        name: {"input": {"required": {"seed": ["INT"]}}, "output": ["LATENT"], "name": name, "category": "sampling"}
+        for name in ("KSampler", "Another")
+    }
+    async with running(replace(failed(), object_info=info), (120, 40), "b") as (pilot, app, _):
+        view = app.view
+        await until(pilot, lambda: isinstance(view, NodesView) and view.node is not None, "the catalogue")
+        assert isinstance(view, NodesView)
+        assert view.node is not None
+        assert view.node.name == "KSampler"
+        await until(pilot, lambda: "INT" in text(app), "the card")
+
+
+async def test_e_opens_the_failed_job_to_be_changed() -> None:
+    async with running(failed(), (120, 40), "e") as (pilot, app, _):
+        await settle(pilot)
+        assert app.current == "workflows"
+        assert "8401" in text(app)
+
+
+async def test_markup_in_a_failure_is_only_text() -> None:
+    hostile = replace(OUT_OF_MEMORY, message="[bold red]x[/] [@click=app.quit]y[/]", inputs={"[b]": ["[/b]"]})
+    async with running(failed(hostile)) as (_, app, _):
+        assert "[@click=app.quit]y[/]" in text(app)
+
+
+async def test_n_walks_through_the_queue_and_escape_follows_what_runs() -> None:
+    state = sample.busy()
+    async with running(state, (120, 40), "n") as (pilot, app, _):
+        first = state.jobs[state.waiting[0]]
+        assert "waiting, 1 of" in text(app)
+        assert app.view is not None
+        assert app.view.job is not None
+        assert app.view.job.id == first.id
+        assert "it waits for its turn" in text(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.view.job.id == state.running[0]
+        assert app.current == "live"
+
+
+async def test_a_chosen_job_is_followed_when_it_starts() -> None:
+    state = sample.busy()
+    async with running(state, (120, 40), "n") as (pilot, app, connection):
+        chosen = state.waiting[0]
+        job = replace(state.jobs[chosen], state=JobState.RUNNING)
+        connection.become(
+            replace(state, jobs={**state.jobs, chosen: job}, running=(chosen,), waiting=state.waiting[1:], run=None)
+        )
+        await settle(pilot)
+        assert app.view is not None
+        assert app.view.job is not None
+        assert app.view.job.id == chosen
+        assert "waiting," not in text(app)
+
+
+async def test_n_says_so_where_there_is_no_other_job() -> None:
+    state = sample.busy()
+    alone = replace(state, jobs={each: state.jobs[each] for each in state.running}, waiting=(), history=())
+    async with running(alone, (120, 40), "n") as (_, app, _):
+        assert any("no other job" in each.message for each in app._notifications)
+
+
+async def test_a_pause_freezes_the_picture_and_the_nodes_and_not_the_figures() -> None:
+    async with running(sample.busy(), (120, 40), "p") as (pilot, app, connection):
+        picture, state = app.default_screen.query_one(Picture), connection.state
+        shown, preview, run = picture.key, state.preview, state.run
+        assert "paused" in text(app)
+        assert preview is not None
+        assert run is not None
+        newer = Preview(preview.prompt_id, "3", "image/png", sample.picture("#3080c0", 8), preview.serial + 1)
+        job = replace(state.jobs[state.running[0]], nodes=())
+        connection.become(replace(state, preview=newer, jobs={**state.jobs, job.id: job}, run=replace(run, rate=77.0)))
+        await settle(pilot)
+        assert picture.key == shown
+        assert app.default_screen.query_one(NodeList).keys
+        assert "77.0 it/s" in text(app)
+        await pilot.press("p")
+        await settle(pilot)
+        assert picture.key == ("preview", preview.prompt_id, newer.serial)
+        assert "paused" not in text(app)
+
+
+def test_the_line_up_is_the_last_job_then_what_runs_then_what_waits() -> None:
+    state = sample.busy()
+    ids = live_choice.line_up(state)
+    assert ids[-len(state.waiting) :] == state.waiting
+    assert state.running[0] in ids
+    shown = ids[0]
+    for _ in ids:
+        shown = live_choice.step(state, shown, 1) or shown
+    assert shown == ids[0], "round and round"
+    assert live_choice.step(state, "long gone", 1) == state.running[0]
