@@ -19,6 +19,7 @@ _EVENTS = {
     "execution_interrupted": "`prompt_id`, `node_id`, `node_type`, `executed`, `timestamp`.",
     "feature_flags": "What `/features` says, in answer to the client's own.",
     "logs": "`entries` and `size`, to those who subscribed.",
+    "notifications": "To everybody: `value`, a sentence about the engine itself, and `id`. Also as `notification`.",
 }
 _FRAMES = {
     "1": "A preview: u32 format (1 JPEG, 2 PNG), the picture. To clients without `supports_preview_metadata`.",

@@ -16,8 +16,8 @@ from engine.server.openapi.describe import (
     AnyObject,
     Binary,
     Body,
-    Complaint,
     Count,
+    ErrorBody,
     Input,
     Operation,
     Operations,
@@ -41,6 +41,13 @@ class NewUser(Struct):
     """A user to be."""
 
     username: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class NoUser(Struct):
+    """Why there is no new user: a sentence, or what is wrong with the body."""
+
+    error: str | ErrorBody
+    node_errors: AnyObject | UnsetType = UNSET
 
 
 class FileInfo(Struct):
@@ -80,7 +87,7 @@ OPERATIONS: Operations = {
     ("POST", "/users"): Operation(
         "addUser",
         "Make a user",
-        {**ok("The id.", str), 400: Answer("The name cannot be taken.", Complaint)},
+        {**ok("The id.", str), 400: Answer("The name cannot be taken.", NoUser)},
         body=Body("The name.", NewUser),
     ),
     ("GET", "/settings"): Operation("getSettings", "All settings", ok("The settings.", Settings), inputs=(_USER,)),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from engine.files import decode
 from engine.files.decode import PictureError
@@ -128,7 +129,7 @@ async def _read_form(request: web.Request, limit: int) -> _Form:
                 text = await _text(part)
                 if part.name:
                     form.texts[part.name] = text
-    except (ValueError, AssertionError) as error:
+    except (ValueError, AssertionError, KeyError, BadHttpMessage) as error:  # KeyError: it has no content type
         _close(form)
         raise BadBodyError(f"the body is not a multipart form: {error}") from error
     except BaseException:

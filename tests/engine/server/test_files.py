@@ -44,6 +44,15 @@ async def test_uploads_of_one_name(rig: Rig) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.png": b"new", "a (1).png": b"two"}
 
 
+async def test_forms_that_are_broken_are_refused_in_words(rig: Rig) -> None:
+    async with rig.client.post("/upload/image", skip_auto_headers=["Content-Type"]) as response:
+        assert (response.status, (await response.json())["error"]["type"]) == (400, "invalid_request")
+    body = b'--x\r\nContent-Disposition: form-data; name="a\x05b"\r\n\r\n1\r\n--x--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with rig.client.post("/upload/image", data=body, headers=headers) as response:
+        assert (response.status, (await response.json())["error"]["type"]) == (400, "invalid_request")
+
+
 async def test_uploads_into_other_folders(rig: Rig) -> None:
     assert (await upload(rig, subfolder="x/y"))[1] == {"name": "a.png", "subfolder": "x/y", "type": "input"}
     assert (rig.shared.folders.input / "x/y/a.png").is_file()
@@ -273,10 +282,10 @@ async def test_a_damaged_settings_file_is_named_and_kept(rig: Rig) -> None:
     path.parent.mkdir()
     path.write_text("{broken")
     async with rig.client.get("/settings") as response:
-        assert response.status == 500
+        assert response.status == 503
         assert "comfy.settings.json is not JSON" in (await response.json())["error"]["details"]
     async with rig.client.post("/settings", json={"a": 1}) as response:
-        assert response.status == 500
+        assert response.status == 503
     assert path.read_text() == "{broken"
 
 
