@@ -30,5 +30,7 @@ MOVING = (
     Action("list.bottom", "bottom", "G,end", "Last line.", LIST, "bottom", footer=False),
     Action("list.page_down", "page down", "ctrl+d,pagedown", "One page down.", LIST, "page_down", footer=False),
     Action("list.page_up", "page up", "ctrl+u,pageup", "One page up.", LIST, "page_up", footer=False),
+    Action("list.mark", "mark", "space", "Mark a job, for an action on several.", LIST, "mark", footer=False),
+    Action("list.mark_all", "mark all", "ctrl+a", "Mark every job, or none.", LIST, "mark_all", footer=False),
     Action("list.open", "details", "enter,l", "Details of the selected line.", LIST, "open", footer=False),
 )

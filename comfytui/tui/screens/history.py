@@ -25,7 +25,7 @@ from comfytui.tui.wording import GLYPHS, clock, cut, one_line
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
 
-NOTHING = "Nothing has been made on this server yet.\nn  choose a workflow and run it"
+NOTHING = "Nothing has been made on this server yet.\na  choose a workflow and run it"
 NEAR_END = 30  # jobs below the cursor; then the next page is loaded
 
 
@@ -90,6 +90,12 @@ class HistoryView(JobView):
         state = self.session.state
         if state is not None and not state.history_loaded:
             self._load_more(state)
+
+    @property
+    def marked(self) -> tuple[Job, ...]:
+        state, lines = self.session.state, self.lines
+        found = [job for key in lines.keys if key in lines.marked and state and (job := state.jobs.get(key))]
+        return tuple(found) or super().marked
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         if not new.history_loaded and new.link.phase is Phase.LIVE:

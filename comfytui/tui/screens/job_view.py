@@ -31,6 +31,12 @@ class JobView(ScreenView):
     """A screen with a selected job: `job` says which."""
 
     @property
+    def marked(self) -> tuple[Job, ...]:
+        """The jobs that an action on several is about: the marked ones in their order, else the selected one."""
+        job = self.job
+        return () if job is None else (job,)
+
+    @property
     def connection(self) -> Connection:
         """The server. Actions that need it are not allowed without one."""
         connection = self.session.connection

@@ -18,7 +18,7 @@ from comfytui.tui.wording import ago, cut, cut_middle, roughly, short_id
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
 
-NOTHING = "Nothing runs and nothing waits.\nn  choose a workflow and run it"
+NOTHING = "Nothing runs and nothing waits.\na  choose a workflow and run it"
 
 
 class QueueView(JobView):
@@ -47,6 +47,12 @@ class QueueView(JobView):
         state = self.session.state
         key = self.query_one(JobTable).key if self.is_mounted else None
         return state.jobs.get(key) if state is not None and key is not None else None
+
+    @property
+    def marked(self) -> tuple[Job, ...]:
+        state, lines = self.session.state, self.query_one(JobTable)
+        found = [job for key in lines.keys if key in lines.marked and state and (job := state.jobs.get(key))]
+        return tuple(found) or super().marked
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         table = self.query_one(JobTable)

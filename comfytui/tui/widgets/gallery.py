@@ -15,7 +15,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from comfytui.tui.actions import LIST, bindings
-from comfytui.tui.widgets.line_list import LineList, strip_of
+from comfytui.tui.widgets.line_list import MARK, LineList, strip_of
 from comfytui.tui.wording import cut
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Gallery(LineList):
     `wanted` gives a job's picture: bytes, or a word why there is none, or None while it is on its way.
     """
 
+    can_mark = True
     BINDINGS = [*bindings(LIST), ("h,left", "left"), ("l,right", "right")]
 
     def __init__(self, wanted: Wanted, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
@@ -104,7 +105,8 @@ class Gallery(LineList):
 
     def _cell(self, key: str, inner: int, index: int) -> Strip:
         base, here = self.rich_style, index == self.cursor
-        mark = Segment("▌" if here and inner <= self.rows else " ", base + self.palette.accent)
+        sign = MARK if key in self.marked and inner == 0 else "▌" if here and inner <= self.rows else " "
+        mark = Segment(sign, base + self.palette.accent)
         rest = Segment(" " * (GAP - 1), base)
         if inner < self.rows:
             return Strip([mark, *self._picture_line(key, inner), rest])

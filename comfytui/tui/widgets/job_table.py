@@ -62,6 +62,7 @@ def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple
 class JobTable(LineList):
     """A header and one line a job."""
 
+    can_mark = True
     header_lines = 1
 
     def __init__(self, columns: Sequence[Column], id: str | None = None, classes: str | None = None) -> None:

@@ -20,6 +20,7 @@ from comfytui.tui.actions import LIST
 from comfytui.tui.theme import Palette
 
 Draw = Callable[[str, int], Text]  # key, width in cells → its line
+MARK = "◆"
 
 
 class LineList(ScrollView, can_focus=True):
@@ -54,6 +55,18 @@ class LineList(ScrollView, can_focus=True):
         def control(self) -> LineList:
             return self.lines
 
+    class Marked(Message):
+        """Other lines are marked."""
+
+        def __init__(self, lines: LineList) -> None:
+            super().__init__()
+            self.lines = lines
+
+        @property
+        def control(self) -> LineList:
+            return self.lines
+
+    can_mark: ClassVar[bool] = False  # whether `space` marks a line, for actions on several
     header_lines: ClassVar[int] = 0  # lines on top that do not scroll; see `draw_header`
 
     def __init__(self, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
@@ -85,6 +98,8 @@ class LineList(ScrollView, can_focus=True):
     def show(self, keys: Sequence[str], draw: Draw) -> None:
         """Show these lines; `draw` is called for those on screen, and only what differs is sent."""
         same_order = tuple(keys) == self.keys
+        if not same_order and self.marked and not self.marked.issubset(keys):
+            self._mark(self.marked & set(keys))  # an action on what is gone would surprise
         self._draw = draw
         if not same_order:
             self.keys = tuple(keys)
@@ -143,11 +158,30 @@ class LineList(ScrollView, can_focus=True):
         key = self.keys[index]
         line = self.drawn(key, width)
         strip = strip_of(line, width, base, self)
+        if key in self.marked:
+            strip = Strip.join([self.mark_sign(), strip.crop(1)])
         if index == self.cursor:
             # The colour of a state glyph stays readable: only its background changes, except in full focus.
             style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
             strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length).simplify()
         return strip
+
+    def mark_sign(self) -> Strip:
+        """One cell that says a line is marked; it stands where every line has a blank."""
+        return Strip([Segment(MARK, self.rich_style + self.palette.accent)], 1)
+
+    def clear_marks(self) -> bool:
+        """Mark nothing any more; False if nothing was."""
+        if not self.marked:
+            return False
+        self._mark(frozenset())
+        return True
+
+    def _mark(self, marked: frozenset[str]) -> None:
+        changed, self.marked = self.marked ^ marked, marked
+        for key in changed & set(self.visible_keys()):
+            self.refresh_key(key)
+        self.post_message(self.Marked(self))
 
     def drawn(self, key: str, width: int) -> Text:
         """A key's line, drawn if it is not yet."""
@@ -225,6 +259,19 @@ class LineList(ScrollView, can_focus=True):
 
     def action_page_up(self) -> None:
         self.cursor -= self._page
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.can_mark if action in ("mark", "mark_all") else super().check_action(action, parameters)
+
+    def action_mark(self) -> None:
+        """Mark the line, or take its mark away, and go on to the next: holding the key marks a range."""
+        if (key := self.key) is not None:
+            self._mark(self.marked ^ {key})
+            self.cursor += 1
+
+    def action_mark_all(self) -> None:
+        everything = frozenset(self.keys)
+        self._mark(frozenset() if self.marked == everything else everything)
 
     def action_open(self) -> None:
         if (key := self.key) is not None:
