@@ -157,7 +157,7 @@ async def _refuse_clearly(request: web.Request, handler: Handler) -> web.StreamR
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         log.warning("%s %s: %s", request.method, request.path, error)
         message = "The disk is full" if full else "A file cannot be read or written"
-        return refusal("storage", message, str(error), status=507 if full else 500)
+        return refusal("storage", message, str(error), status=507 if full else 503)
     except Exception as error:
         log.exception("%s %s failed", request.method, request.path)
         return refusal(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import uuid
 from collections import OrderedDict
 from typing import Any, Protocol
 
@@ -142,6 +143,14 @@ class Hub:
             socket.put(frame, newest)
             if kind == "progress":
                 socket.after_progress()
+
+    def notify(self, text: str) -> None:
+        """Say something about the server itself to everyone; a web front end shows it as a notice for a while.
+
+        ComfyUI's front end knows the event by its singular name, clients by its plural one.
+        """
+        for kind in ("notifications", "notification"):
+            self.tell(None, kind, {"value": text, "id": uuid.uuid4().hex})
 
     def preview(self, client: str | None, preview: messages.Preview) -> None:
         """Send a preview in the form that each socket understands."""

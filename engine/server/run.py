@@ -82,6 +82,7 @@ def _services(options: Options, folders: Folders, journal: Journal, state: Path,
 
     def on_death(reason: str) -> None:
         dispatcher.on_death(reason)
+        hub.notify(f"{reason.splitlines()[0]}; it is started again, and what waits will run.")
 
     def publish(clients: set[str], entries: list[Entry]) -> None:
         for client in clients:

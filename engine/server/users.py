@@ -21,6 +21,10 @@ RESERVED = "__"  # ids that begin with this belong to the system
 _MAX_NAME = 128
 
 
+class DamagedFileError(OSError):
+    """A user's file holds something else than it should. The file is kept: a person may still mend it."""
+
+
 class UserError(Exception):
     """A user cannot be made; the message is the answer's."""
 
@@ -68,13 +72,13 @@ def add(shared: Services, username: Any) -> str:
 
 
 def read_json(path: Path, default: Any) -> Any:
-    """A file as JSON; `default` if it is not there. Raises `OSError`, and `ValueError` naming a damaged file."""
+    """A file as JSON; `default` if it is not there. Raises `OSError`; a `DamagedFileError` names the file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return default
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
+        raise DamagedFileError(f"{path} is not JSON: {error}; mend or remove it") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -49,22 +49,24 @@ class Authority:
 class Hosts:
     """The names that are ours.
 
-    `names` are normal (see `Authority`). `exposed`: it listens beyond the loopback, where people call it by whatever
-    address it has; an address cannot be rebound, so each is accepted.
+    `names` are normal (see `Authority`), and `given` is some of them. `exposed`: it listens beyond the loopback, where
+    people call it by whatever address it has; an address cannot be rebound, so each is accepted.
     """
 
     names: frozenset[str]
     exposed: bool = False
+    given: frozenset[str] = frozenset()  # those of `--allowed-host`
 
     @classmethod
     def of(cls, addresses: Iterable[str], allowed: Iterable[str] = ()) -> Hosts:
         """The policy for these listen addresses and the names of `--allowed-host`. Raises `ValueError` for a bad name."""
         names = set()
         for text in allowed:
-            given = Authority(ANY) if text == ANY else parse(text)
-            if given is None:
+            wanted = Authority(ANY) if text == ANY else parse(text)
+            if wanted is None:
                 raise ValueError(f"--allowed-host {text[:80]!r} is not a host name; write one like gpu-box.example.org")
-            names.add(given.name)
+            names.add(wanted.name)
+        given = frozenset(names)
         listening = [Authority(name.lower()) for name in addresses]
         names.update(one.name for one in listening)
         exposed = not all(one.loopback for one in listening)
@@ -73,7 +75,7 @@ class Hosts:
             own = socket.gethostname().lower().rstrip(".")
             label = own.partition(".")[0]
             names.update(name for name in (own, label, f"{label}.local") if name)
-        return cls(frozenset(names), exposed)
+        return cls(frozenset(names), exposed, given)
 
     def allows(self, host: Authority) -> bool:
         """Whether a request that names `host` is meant for us."""
@@ -83,7 +85,7 @@ class Hosts:
 
     def named(self, host: Authority) -> bool:
         """Whether the owner of the engine gave this very name."""
-        return ANY in self.names or host.name in self.names
+        return ANY in self.given or host.name in self.given
 
 
 def parse(text: str) -> Authority | None:

@@ -157,6 +157,16 @@ async def test_log_lines_reach_who_subscribed(rig: Rig) -> None:
     assert "a line\n" in await rig.get("/internal/logs")
 
 
+async def test_everyone_is_notified_of_what_happens_to_the_server(rig: Rig) -> None:
+    async with rig.client.ws_connect("/ws") as one, rig.client.ws_connect("/ws") as other:
+        await read(one), await read(other)
+        rig.shared.hub.notify("The worker is started again.")
+        for socket in (one, other):
+            first, second = await read(socket), await read(socket)
+            assert (first["type"], second["type"]) == ("notifications", "notification")
+            assert first["data"]["value"] == second["data"]["value"] == "The worker is started again."
+
+
 class StuckLine:
     """A connection whose client reads nothing until it is told to."""
 
