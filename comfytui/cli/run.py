@@ -139,7 +139,7 @@ def _seed(graph: Mapping[str, Any]) -> int | None:
 
 async def _run(found: document.Document, wanted: Sequence[Variant], options: Options) -> None:
     folder = _folder(options)
-    async with session.connected(options.server, local=options.local) as connection:
+    async with session.connected(options.server, local=options.local, remember=not options.local) as connection:
         ids = [await _submit(connection, found, each, options.front) for each in wanted]
         if not options.wait:
             for prompt_id, each in zip(ids, wanted, strict=True):
@@ -171,7 +171,7 @@ async def _submit(connection: Connection, found: document.Document, variant: Var
     workflow = found.workflow if variant.graph == found.graph else None
     try:
         submitted = await connection.submit(
-            variant.graph, name=found.name, workflow=workflow, front=front, previews=False
+            variant.graph, name=found.name, workflow=workflow, front=front, previews=False, hold=False
         )
     except Refused as refusal:
         problems: list[Problem] = []

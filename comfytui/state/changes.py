@@ -104,6 +104,12 @@ class Vanished(Change, frozen=True):
     asked: int
 
 
+class Lost(Change, frozen=True):
+    """The server does not have these, and would not take them back."""
+
+    ids: tuple[str, ...]
+
+
 class Removed(Change, frozen=True):
     """We deleted these, and the server agreed."""
 

@@ -9,20 +9,45 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from comfytui.client import sanitize
 from comfytui.client.errors import BadAnswer, BadTarget, ClientError, Denied, Missing, NotComfyUI, Unreachable
 from comfytui.client.http import Http
-from comfytui.client.messages import NOTHING, Prompt, RawName, RawPrompt, Submitted
+from comfytui.client.messages import (
+    NOTHING,
+    Executing,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionSuccess,
+    RawName,
+    RawPrompt,
+    Submitted,
+)
 from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
 from comfytui.state import changes as c
+from comfytui.state.client_id import ClientId
+from comfytui.state.disk import Disk
+from comfytui.state.kept import Kept, Request
 from comfytui.state.model import JobState, Link, Output, Phase, ServerState
+from comfytui.state.moves import Moves
 from comfytui.state.raw import RawPrompts, sendable
 from comfytui.state.reduce import reduce
-from comfytui.state.reorder import renumber
 from comfytui.state.watch import Watch
 
 STEADY = 10.0  # seconds after which a connection counts as good, and waiting begins anew at the shortest
+# What may have ended a job; looking after each of thousands of other events would cost more than they do.
+ENDINGS = (
+    ExecutionSuccess,
+    ExecutionError,
+    ExecutionInterrupted,
+    Executing,
+    c.QueueSeen,
+    c.HistorySeen,
+    c.Vanished,
+    c.Removed,
+)
 HOPELESS = (BadTarget, Denied, NotComfyUI, BadAnswer, Missing)  # answers that trying again does not change
 
 
@@ -37,10 +62,22 @@ class Connection:
     Every method that talks to the server raises `ClientError`; none of them changes `state` before the server agreed.
     """
 
-    def __init__(self, target: Target, *, client_id: str | None = None, clock: Callable[[], float] = time.time) -> None:
-        """Nothing is sent before `run`. Raises BadTarget for headers or a CA bundle that cannot be used."""
+    def __init__(
+        self,
+        target: Target,
+        *,
+        client_id: ClientId | None = None,
+        disk: Disk | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is sent before `run`. `disk` None: nothing outlives this object. (`opening.open_connection` gives both.)
+
+        Raises BadTarget for headers or a CA bundle that cannot be used.
+        """
         self.target = target
-        self.client_id = client_id or str(uuid.uuid4())
+        self._owner = client_id or ClientId(str(uuid.uuid4()))
+        self.client_id = self._owner.text
+        self._disk = disk or Disk(None)
         self.backoff = backoff
         self._clock = clock
         self._state = ServerState(link=Link(url=target.url, since=clock()), client_id=self.client_id)
@@ -51,7 +88,17 @@ class Connection:
         self._closing = asyncio.Event()
         self._retry = asyncio.Event()
         self._reason: ClientError | None = None  # why the last try failed
-        self._moving = asyncio.Lock()
+        self._heard: float | None = None  # when the server last said something
+        self._moves = Moves(
+            self._http,
+            self._raw,
+            self._watch,
+            Kept(self._disk, target.url),
+            self._owner,
+            lambda: self._state,
+            self._dispatch,
+            self._accept,
+        )
         self._catalogue = asyncio.Lock()
 
     @property
@@ -70,6 +117,8 @@ class Connection:
         if state is self._state:
             return
         self._state = state
+        if isinstance(happening, ENDINGS):
+            self._moves.settle()
         for callback in tuple(self._subscribers.values()):
             try:
                 callback(state)
@@ -96,7 +145,9 @@ class Connection:
                     await self._pause(error, self.backoff(failures - 1))
         finally:
             await self._watch.stop()
+            await self._moves.stop()
             await self._http.aclose()
+            self._owner.release()
             self._dispatch(c.Closed())
 
     async def _session(self) -> None:
@@ -108,13 +159,15 @@ class Connection:
 
             async def listen() -> None:
                 async for event in socket.events():
+                    self._heard = self._clock()
                     self._dispatch(event)
                     self._watch.heard(event)
 
             async def watch() -> None:
                 # Nothing is replayed after a gap. Events are read already while the queue is asked for, so that
                 # nothing falls between the two.
-                await self._watch.resync()
+                await self._moves.recall()
+                await self._watch.resync(self._moves.recover)
                 self._reason = None
                 self._dispatch(c.Connected())
                 await self._watch.forever()
@@ -133,7 +186,7 @@ class Connection:
         if forever:
             self._dispatch(c.Rejected(str(error)))
         else:
-            self._dispatch(c.Dropped(str(error), self._clock() + delay))
+            self._dispatch(c.Dropped(str(error), self._clock() + delay, self._heard))
         waits = [asyncio.ensure_future(self._closing.wait()), asyncio.ensure_future(self._retry.wait())]
         try:
             await asyncio.wait(waits, timeout=None if forever else delay, return_when=asyncio.FIRST_COMPLETED)
@@ -185,10 +238,11 @@ class Connection:
         front: bool = False,
         number: float | None = None,
         previews: bool = True,
+        hold: bool | None = None,
     ) -> Submitted:
         """Queue an API-format graph. `workflow` is its UI form, stored in the pictures.
 
-        `front` puts it before all that waits, `number` between others. The answer may hold node errors although the
+        `hold` True keeps it on this side until it is released; None does so while the queue is paused. `front` puts it before all that waits, `number` between others. The answer may hold node errors although the
         prompt was queued: those outputs were dropped. Raises Refused when validation failed.
         """
         extra: dict[str, Any] = {"preview_method": "auto" if previews else "none"}
@@ -202,26 +256,29 @@ class Connection:
             "client_id": self.client_id,
             "extra_data": extra,
         }
-        if number is not None:
-            body["number"] = number
-        elif front:
-            body["front"] = True
-        answer = await self._http.submit(body)
-        self._accept(answer, body["prompt"], {**extra, "client_id": self.client_id}, name)
+        request = Request(body["prompt_id"], 0.0, body, name, True, self._clock())
+        if hold or (hold is None and self._state.paused):
+            self._http.may_change()
+            return await self._moves.hold_new(request)
+        place = {"number": number} if number is not None else {"front": True} if front else {}
+        answer = await self._http.submit({**body, **place})
+        self._accept(answer, request)
+        await self._moves.remember(replace(request, prompt_id=answer.prompt_id, number=answer.number))
         for problems in answer.node_errors.values():
             dropped = ", ".join(problems.dependent_outputs) or problems.node_id
             reasons = "; ".join(map(str, problems.problems))
             self._dispatch(c.ActionFailed(f"Queued, but output {dropped} was dropped: {reasons}"))
         return answer
 
-    def _accept(
-        self, answer: Submitted, graph: dict[str, Any], extra: Mapping[str, Any], name: str, *, mine: bool = True
-    ) -> None:
-        clean_graph, clean_extra = sanitize.json_value(graph), sanitize.json_value(dict(extra))
+    def _accept(self, answer: Submitted, request: Request, how: str = "") -> None:
+        graph, extra = request.body["prompt"], dict(request.body.get("extra_data") or {})
+        if request.mine and "client_id" in request.body:
+            extra["client_id"] = request.body["client_id"]
+        clean_graph, clean_extra = sanitize.json_value(graph), sanitize.json_value(extra)
         if clean_graph is not graph:
             self._raw.put(answer.prompt_id, RawPrompt(answer.prompt_id, graph, extra, ()))
-        clean_name = sanitize.line(name)
-        self._dispatch(c.Accepted(answer.prompt_id, answer.number, clean_graph, clean_extra, clean_name, mine=mine))
+        name = sanitize.line(request.name)
+        self._dispatch(c.Accepted(answer.prompt_id, answer.number, clean_graph, clean_extra, name, request.mine, how))
         self._watch.kick()
 
     def raw_graph(self, prompt_id: str) -> Mapping[str, Any] | None:
@@ -232,8 +289,14 @@ class Connection:
         return self._raw.graph(prompt_id, self._state.jobs.get(prompt_id))
 
     async def cancel(self, ids: Iterable[str]) -> None:
-        """Take waiting jobs out of the queue; what already runs is left alone."""
-        wanted = list(ids)
+        """Take waiting jobs out of the queue, and drop held ones; what already runs is left alone."""
+        chosen = list(ids)
+        here = [item for item in chosen if item in self._state.held]
+        if here:
+            await self._moves.forget(here)
+        wanted = [item for item in chosen if item not in here]
+        if not wanted:
+            return
         with self._watch.taking_back(wanted):
             await self._http.delete_waiting([self._raw.id(item) for item in wanted])
             await self._watch.refresh_queue()
@@ -249,74 +312,50 @@ class Connection:
         await self._http.interrupt(None if prompt_id is None else self._raw.id(prompt_id))
 
     async def move(self, prompt_id: str, to: int) -> None:
-        """Put a waiting job at index `to` of `state.waiting`.
+        """Put a waiting job at index `to` of `state.waiting`, or a held one at that index of `state.held`.
 
         The server cannot reorder: the job is deleted and submitted again under its id, with a number that sorts where
-        it is wanted. Raises Missing if it does not wait any more; should the second submission fail, the job is LOST
-        in the state, with its graph, and the error says so.
+        it is wanted. Raises Missing if it does not wait any more; should the second submission be refused, the job is LOST
+        in the state, with its graph, and the error says so. If the link breaks, it is done after the next connect.
         """
-        async with self._moving:
-            queue = await self._http.queue(self._raw.known(self._state.jobs))
-            self._raw.remember(queue.waiting)
-            waiting = {item.prompt_id: item for item in queue.waiting}
-            if prompt_id not in waiting:
-                await self._watch.refresh_queue()
-                raise self._not_waiting(prompt_id)
-            numbers = [(item.prompt_id, item.number) for item in queue.waiting]
-            again = renumber(numbers, prompt_id, to)
-            ids = [item for item, _ in again]
-            with self._watch.holding(ids):
-                await self._http.delete_waiting([self._raw.id(item) for item in ids])
-                started = {
-                    item.prompt_id for item in (await self._http.queue(self._raw.known(self._state.jobs))).running
-                }
-                for item, number in again:
-                    if item not in started:
-                        await self._resubmit(waiting[item], number)
-            await self._watch.refresh_queue()
-            if prompt_id in started:
-                raise self._not_waiting(prompt_id)
+        await self._moves.move(prompt_id, to)
 
-    async def _resubmit(self, prompt: Prompt, number: float) -> None:
-        job = self._state.jobs.get(prompt.prompt_id)
-        raw = self._raw.prompt(prompt, job)
-        body: dict[str, Any] = {
-            "prompt": sendable(raw.graph),
-            "prompt_id": raw.prompt_id,
-            "extra_data": dict(raw.extra_data),  # the submitter's client_id is in it: they go on being told
-            "number": number,
-        }
-        if raw.outputs:
-            body["partial_execution_targets"] = list(raw.outputs)
-        try:
-            answer = await self._submit_surely(body)
-        except ClientError as error:
-            self._dispatch(c.Vanished((prompt.prompt_id,), self._state.version))
-            raise type(error)(
-                f"While being moved, job {prompt.prompt_id[:8]} could not be queued again: {error} "
-                "It is listed as lost, and can be run again from there.",
-                where=self.target.url,
-            ) from error
-        mine = raw.extra_data.get("client_id") == self.client_id
-        if answer.prompt_id != prompt.prompt_id:  # an old server, which gives ids of its own
-            self._dispatch(c.Removed((prompt.prompt_id,)))
-        name = job.facts.name if job is not None else prompt.name
-        self._accept(answer, body["prompt"], body["extra_data"], name, mine=mine)
+    async def hold(self, ids: Iterable[str]) -> None:
+        """Take waiting jobs out of the queue and keep them on this side (`state.held`), also over our own exit.
 
-    async def _submit_surely(self, body: Mapping[str, Any]) -> Submitted:
-        """Between two places is no place to give up at once. If only the answer was lost, the job is in the queue: the
-        same id must not be submitted twice."""
-        try:
-            return await self._http.submit(body)
-        except Unreachable:
-            queue = await self._http.queue(self._raw.known(self._state.jobs))
-            for item in (*queue.running, *queue.waiting):
-                if self._raw.id(item.prompt_id) == body["prompt_id"]:
-                    return Submitted(item.prompt_id, item.number)
-            return await self._http.submit(body)
+        Raises Missing if none of them waits any more, NotKept if they cannot be written down (nothing is changed then).
+        """
+        await self._moves.hold(ids)
 
-    def _not_waiting(self, prompt_id: str) -> Missing:
-        return Missing(f"Job {prompt_id[:8]} does not wait any more: it runs, or has ended.", where=self.target.url)
+    async def release(self, ids: Iterable[str] | None = None, *, front: bool = False) -> None:
+        """Put held jobs (None: all) back into the queue, where they were, or with `front` before all that waits."""
+        await self._moves.release(ids, front=front)
+
+    async def pause(self, *, others: bool = False) -> None:
+        """Hold all that waits of ours (with `others`, of everybody), and what we submit, until `resume`."""
+        await self._moves.pause(others=others)
+
+    async def resume(self) -> None:
+        """Release all that is held, and hold no more."""
+        await self._moves.resume()
+
+    async def send_again(self, ids: Iterable[str]) -> tuple[Submitted, ...]:
+        """Submit lost jobs again, under their ids. Raises Missing if one's request is not known any more."""
+        return await self._moves.send_again(ids)
+
+    async def forget(self, ids: Iterable[str]) -> None:
+        """Drop lost and held jobs for good; nothing is asked of the server."""
+        await self._moves.forget(ids)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every call that would change the server raises ReadOnly; also in `state.read_only`."""
+        return self._http.read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._http.read_only = value
+        self._dispatch(c.ReadOnlySet(value))
 
     # History ---------------------------------------------------------------------------------------------------------
 

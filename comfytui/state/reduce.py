@@ -272,6 +272,15 @@ def _vanished(state: ServerState, event: c.Vanished, at: float) -> ServerState:
     return _removed(state, c.Removed(tuple(forgotten)), at) if forgotten else state
 
 
+def _lost(state: ServerState, event: c.Lost, at: float) -> ServerState:
+    for prompt_id in event.ids:
+        job = state.jobs.get(prompt_id)
+        if job is not None and job.state in (JobState.WAITING, JobState.HELD):
+            job = replace(job, state=JobState.LOST, ended=at, failure=Failure(message=keeping.LOST))
+            state = runs.finish(state, job, at)
+    return state
+
+
 def _removed(state: ServerState, event: c.Removed, at: float) -> ServerState:
     del at
     gone = {item for item in event.ids if item in state.jobs}
@@ -409,6 +418,7 @@ _HANDLERS: Mapping[type, Callable[[ServerState, Any, float], ServerState]] = {
     c.Accepted: _accepted,
     c.QueueSeen: _queue_seen,
     c.Vanished: _vanished,
+    c.Lost: _lost,
     c.Removed: _removed,
     c.HistorySeen: _history_seen,
     c.StatsSeen: _stats,

@@ -30,6 +30,14 @@ def renumber(waiting: Sequence[tuple[str, float]], moved: str, to: int) -> list[
     raise AssertionError("after the last there is always room")
 
 
+def rising(numbers: Sequence[float]) -> list[float]:
+    """The same numbers, those that are not above the one before made so, by as little as floats allow."""
+    found: list[float] = []
+    for number in numbers:
+        found.append(number if not found or number > found[-1] else math.nextafter(found[-1], math.inf))
+    return found
+
+
 def _between(below: float | None, above: float | None, count: int) -> list[float] | None:
     """`count` growing numbers strictly between two (None: no bound); None if there is no room."""
     if above is None:

@@ -138,11 +138,12 @@ class Watch:
 
     # Running ---------------------------------------------------------------------------------------------------------
 
-    async def resync(self) -> None:
+    async def resync(self, recover: Callable[[], Awaitable[None]]) -> None:
         """After (re)connecting: the queue, what became of what was in it, and the history's new entries.
 
-        Raises ClientError.
+        `recover` first, which may know better than the queue where a job is. Raises ClientError.
         """
+        await self._quietly(recover)
         limbo = {
             job.id
             for job in self._state().jobs.values()

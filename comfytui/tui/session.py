@@ -98,7 +98,7 @@ def _import() -> Callable[[Settings, str | None], Connection]:
     from comfytui.client.errors import ClientError
     from comfytui.client.target import Target
     from comfytui.settings.servers import chosen
-    from comfytui.state.connection import Connection
+    from comfytui.state.opening import open_connection
 
     def make(settings: Settings, server: str | None) -> Connection:
         """Raises ValueError with a sentence for the user."""
@@ -112,6 +112,6 @@ def _import() -> Callable[[Settings, str | None], Connection]:
             )
         except ClientError as error:
             raise ValueError(str(error)) from error
-        return Connection(target)
+        return open_connection(target)
 
     return make
