@@ -7,11 +7,13 @@ import logging
 import struct
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
 from engine.server import wire
+from engine.server.crowd import ROW, Crowd
 from engine.worker import messages
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._sockets: dict[str, Socket] = {}
+        self._crowd = Crowd[Socket](self._sockets.values)
+        self._close: OrderedDict[str, None] = OrderedDict()  # ids of who was lately told something of its own
         self.stopping = asyncio.Event()  # set at the end of the server: every socket says goodbye
 
     def add(self, socket: Socket) -> None:
@@ -134,15 +138,17 @@ class Hub:
 
     def tell(self, client: str | None, kind: str, data: Any) -> None:
         """Send an event to one client, or to all with None."""
-        sockets = self._audience(client)
-        if not sockets:
+        if not self._listens(client):
             return
         frame = event(kind, data)
         newest = _replaceable(kind, data)
-        for socket in sockets:
+
+        def give(socket: Socket) -> None:
             socket.put(frame, newest)
             if kind == "progress":
                 socket.after_progress()
+
+        self._spread(client, newest, give)
 
     def notify(self, text: str) -> None:
         """Say something about the server itself to everyone; a web front end shows it as a notice for a while.
@@ -154,8 +160,7 @@ class Hub:
 
     def preview(self, client: str | None, preview: messages.Preview) -> None:
         """Send a preview in the form that each socket understands."""
-        sockets = self._audience(client)
-        if not sockets:
+        if not self._listens(client):
             return
         plain = wire.binary(struct.pack(">II", PREVIEW, _FORMATS.get(preview.image_type, 1)) + preview.image)
         about = encode(
@@ -170,21 +175,39 @@ class Hub:
         )
         head = struct.pack(">II", PREVIEW_WITH_METADATA, len(about))
         with_metadata = wire.binary(head + about + preview.image)
-        for socket in sockets:
-            socket.preview(preview, with_metadata, plain)
+        key = ("preview", preview.node_id)
+        self._spread(client, key, lambda socket: socket.preview(preview, with_metadata, plain))
 
     def text(self, client: str | None, text: messages.Text) -> None:
         """Send a node's progress text."""
         node = text.node_id.encode()
         frame = wire.binary(struct.pack(">II", TEXT, len(node)) + node + text.text.encode())
-        for socket in self._audience(client):
-            socket.put(frame, ("text", text.node_id))
+        key = ("text", text.node_id)
+        self._spread(client, key, lambda socket: socket.put(frame, key))
 
-    def _audience(self, client: str | None) -> list[Socket]:
-        if client is None:
-            return self.all()
-        socket = self._sockets.get(client)
-        return [] if socket is None else [socket]
+    def _listens(self, client: str | None) -> bool:
+        """Whether there is anyone to tell: encoding for nobody would be most of the work."""
+        return bool(self._sockets) if client is None else client in self._sockets
+
+    def _spread(self, client: str | None, newest: tuple[Any, ...] | None, give: Callable[[Socket], None]) -> None:
+        if client is not None:
+            if (socket := self._sockets.get(client)) is not None:
+                self._come_close(client)
+                self._crowd.catch_up(socket)
+                give(socket)
+        elif newest is not None and len(self._sockets) > ROW:
+            # Who has a job of its own hears everything in its order and at once.
+            self._crowd.offer(newest, give, [self._sockets[sid] for sid in self._close if sid in self._sockets])
+        else:
+            self._crowd.settle()
+            for socket in self._sockets.values():
+                give(socket)
+
+    def _come_close(self, sid: str) -> None:
+        self._close[sid] = None
+        self._close.move_to_end(sid)
+        if len(self._close) > ROW:
+            self._close.popitem(last=False)
 
 
 def _replaceable(kind: str, data: Any) -> tuple[Any, ...] | None:
