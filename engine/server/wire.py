@@ -16,7 +16,9 @@ _TEXT, _BINARY, _FINAL = 0x1, 0x2, 0x80
 # replace what has left the queue.
 _HIGH_WATER = 64 * 1024
 _UNSENT_IN_KERNEL = 128 * 1024
-_PAUSE = 0.01  # seconds between looks at a transport that is full
+# Seconds between looks at a transport that is full: soon after a short stall, and seldom at one that stays full, as a
+# thousand clients that stopped reading must not keep the process busy.
+_PAUSES = (0.01, 0.01, 0.02, 0.05, 0.1, 0.25)
 
 
 def text(payload: bytes) -> bytes:
@@ -52,7 +54,9 @@ class Wire:
         if self._transport.is_closing():
             raise ConnectionResetError("the client has gone")
         self._transport.write(frames)
+        looks = 0
         while self._transport.get_write_buffer_size() > _HIGH_WATER:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSES[min(looks, len(_PAUSES) - 1)])
+            looks += 1
             if self._transport.is_closing():
                 raise ConnectionResetError("the client has gone")
