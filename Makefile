@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types layers unit slow bench docs wheel clean
+.PHONY: demo test lint types layers unit slow bench clients docs wheel clean
 
 demo: $(VENV)/.engine
 	$(BIN)/comfytui --local
@@ -29,9 +29,18 @@ slow: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
+# What the tests skip without: clients from PyPI and npm that nobody here wrote, and ComfyUI's web front end.
+# They also want node, and Chromium (Debian: apt-get install chromium).
+clients: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[engine,dev,web,clients]'
+	npm ci --prefix tests/clients/node
+	$(BIN)/pytest -q tests/clients tests/engine/test_frontend.py
+
 # What docs/ and the README show is made from the running program.
 docs: $(VENV)/.dev
 	$(BIN)/python tools/screenshots.py
+	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/openapi.py
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel
