@@ -19,6 +19,7 @@ from engine.graph.order import Order
 from engine.graph.progress import History, Progress, Sink
 from engine.nodes.context import Interrupted, NodeContext
 from engine.nodes.definition import NodeDefinition
+from engine.worker.messages import SECRETS
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ _OOM_HINT = (
     "This was too large for the memory. Smaller pictures and a smaller batch need less; "
     "all models were unloaded, so that the next prompt starts with free memory.\n"
 )
+# torch's words, where it raises nothing of its own: the allocator on Linux, on Windows, and sizes beyond 64 bits.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +224,13 @@ class _Run:
     def _fail(self, node_id: str, error: BaseException) -> None:
         """Tell what happened; after want of memory, make room for the next prompt."""
         definition = self._definition(node_id)
-        lines = traceback.format_tb(error.__traceback__)
-        message = f"{error}\n"
+        lines = [self._without_secrets(line) for line in traceback.format_tb(error.__traceback__)]
+        said = self._without_secrets(str(error))
+        message = f"{said}\n"
         out_of_memory = is_out_of_memory(error)
         if out_of_memory:
             message += _OOM_HINT
-        log.error("%s (node %s) failed: %s: %s", definition.name, node_id, qualified(error), _sendable(str(error)))
+        log.error("%s (node %s) failed: %s: %s", definition.name, node_id, qualified(error), _sendable(said))
         log.debug("%s", "".join(lines))
         try:
             inputs = dict(self._inputs(node_id, definition))
@@ -237,7 +241,7 @@ class _Run:
             "exception_type": qualified(error),
             "traceback": [_sendable(line) for line in lines],
             "current_inputs": {
-                name: [shown(value) for value in values]
+                name: [self._shown(value) for value in values]
                 for name, values in inputs.items()
                 if name not in definition.hidden
             },
@@ -246,11 +250,24 @@ class _Run:
         self._progress.error(node_id, definition.name, self._executed, details)
         self._executor.device_lost |= is_device_lost(error)
         if out_of_memory:
-            # The traceback's frames hold the node's tensors: without this they would outlive the unloading.
-            error.__traceback__ = None
+            # What this function and the frames of the failure hold of the node's tensors would outlive the unloading.
+            inputs.clear()
+            _drop_frames(error)
             self._results.clear()
             self._executor.cache.clear()
             self._executor.release_memory()
+
+    def _shown(self, value: Any) -> Any:
+        found = shown(value)
+        return self._without_secrets(found) if isinstance(found, str) else found
+
+    def _without_secrets(self, text: str) -> str:
+        """A node that was given a key may say it in its error: errors are stored and shown to everybody."""
+        for key in SECRETS:
+            secret = self._extra_data.get(key)
+            if isinstance(secret, str) and secret:
+                text = text.replace(secret, "…")
+        return text
 
     def _definition(self, node_id: str) -> NodeDefinition:
         return self._registry[self._prompt[node_id]["class_type"]]
@@ -276,7 +293,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Memory of a device or of the system ran out (torch says the latter with a plain RuntimeError)."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    text = str(error)
+    return isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    """Forget where an exception, and those it came from, were raised: the frames keep all their variables."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def is_device_lost(error: BaseException) -> bool:

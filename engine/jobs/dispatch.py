@@ -19,7 +19,6 @@ from engine.worker import messages
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3  # runs of one job that ended with the death of the whole engine
-SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")  # of extra_data: for the nodes, never shown or stored
 _NOTED_AFTER = 0.25  # seconds
 _RETRIES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the end of a job is written again
 _KEPT_EVENTS = frozenset({"execution_start", "execution_cached"})
@@ -312,7 +311,7 @@ def status(remaining: int) -> dict[str, Any]:
 
 def _make_job(asked: Submission, number: Number, checked: messages.Validated) -> tuple[Job, dict[str, Any]]:
     extra = dict(asked.extra_data)
-    secrets = {key: extra.pop(key) for key in SECRETS if key in extra}
+    secrets = {key: extra.pop(key) for key in messages.SECRETS if key in extra}
     create_time = time.time_ns() // 1_000_000
     extra["create_time"] = create_time
     client = extra.get("client_id")

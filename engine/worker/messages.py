@@ -38,6 +38,10 @@ class Validate(_Message):
     targets: list[str] | None = None  # partial_execution_targets
 
 
+# Keys of `extra_data` that are for the nodes alone: never stored, shown or logged.
+SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")
+
+
 class Execute(_Message):
     """Run a validated prompt. Answered by `Event`s and `Preview`s, and exactly one `Finished`."""
 

@@ -79,8 +79,8 @@ def test_a_page_of_another_name_is_told_the_flag(locked: RunningEngine) -> None:
 
 def test_a_local_engine_with_a_token_shows_it_to_nobody(
     process: Any,
-    port: int,
-    tmp_path: Path,  # noqa: F811
+    port: int,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     settings = tmp_path / "config" / "settings.toml"
     settings.write_text(settings.read_text().replace('"--cpu"', f'"--cpu", "--token", "{TOKEN}"'))
