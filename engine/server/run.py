@@ -196,12 +196,23 @@ def _tls(options: Options) -> ssl.SSLContext | None:
         return None
     if options.tls_certfile is None or options.tls_keyfile is None:
         raise StartError("TLS needs both --tls-keyfile and --tls-certfile")
+    for flag, name in (("--tls-certfile", options.tls_certfile), ("--tls-keyfile", options.tls_keyfile)):
+        try:
+            Path(name).expanduser().read_bytes()  # the library's own error does not say which of the two it could not
+        except OSError as error:
+            raise StartError(f"{flag} {name} cannot be read: {error.strerror}") from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate, key = Path(options.tls_certfile).expanduser(), Path(options.tls_keyfile).expanduser()
     try:
-        context.load_cert_chain(options.tls_certfile, options.tls_keyfile)
+        # Without the last argument OpenSSL would ask for a password on the terminal, and wait.
+        context.load_cert_chain(certificate, key, _no_password)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"cannot use {options.tls_certfile} with {options.tls_keyfile}: {error}") from error
     return context
+
+
+def _no_password() -> str:
+    raise StartError("the key of --tls-keyfile has a password: write one without, with: openssl pkey -in KEY -out NEW")
 
 
 def _cannot_listen(address: str, port: int, error: OSError) -> str:
