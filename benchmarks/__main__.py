@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "idle", "echo", "engine_start", "engine_overhead", "sampling_step")
+NAMES = (
+    *("start", "idle", "echo"),
+    *("engine_start", "engine_memory", "engine_overhead", "engine_durability"),
+    *("engine_answers", "engine_history", "engine_sockets", "sampling_step"),
+)
 
 
 def main() -> int:

@@ -26,7 +26,8 @@ def _prompt(colour: int) -> dict[str, Any]:
     }
 
 
-async def _measure(url: str) -> tuple[float, float]:
+async def measure(url: str) -> tuple[float, float]:
+    """Seconds from submit to done (median), and queued prompts a second."""
     client = uuid.uuid4().hex
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/ws?clientId={client}") as socket:
 
@@ -68,6 +69,6 @@ async def _measure(url: str) -> tuple[float, float]:
 
 def run() -> Iterator[Result]:
     with engine() as url:
-        latency, rate = asyncio.run(_measure(url))
+        latency, rate = asyncio.run(measure(url))
     yield Result("engine: submit to done, three trivial nodes", latency * 1e3, "ms", target="below 5.0 (ComfyUI 0.8.0)")
     yield Result("engine: prompts a second, queued", rate, "/s", target="above 255 (ComfyUI 0.8.0)")

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -38,13 +39,21 @@ def wait_until_answers(url: str, seconds: float = 60) -> float:
     raise TimeoutError(f"{url} did not answer within {seconds} s")
 
 
+@dataclass(frozen=True)
+class Running:
+    """A started engine."""
+
+    url: str
+    pid: int  # of the front process; the worker is its child
+
+
 @contextmanager
-def engine(*flags: str) -> Iterator[str]:
-    """The URL of an engine whose worker is warm."""
+def running(*flags: str, base: str | None = None) -> Iterator[Running]:
+    """An engine whose worker is warm, in `base` or in folders of its own."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as base:
+    with tempfile.TemporaryDirectory() as own:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine", "--port", str(port), "--base-directory", base, "--cpu", *flags],
+            [sys.executable, "-m", "engine", "--port", str(port), "--base-directory", base or own, "--cpu", *flags],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -52,7 +61,14 @@ def engine(*flags: str) -> Iterator[str]:
             url = f"http://127.0.0.1:{port}"
             wait_until_answers(f"{url}/queue")
             get(f"{url}/object_info/KSampler", timeout=120)  # answered by the worker
-            yield url
+            yield Running(url, process.pid)
         finally:
             process.terminate()
             process.wait(20)
+
+
+@contextmanager
+def engine(*flags: str) -> Iterator[str]:
+    """The URL of an engine whose worker is warm."""
+    with running(*flags) as started:
+        yield started.url

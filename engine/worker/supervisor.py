@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 
 LAST_LINES = 40  # of the worker's output, kept to explain a death
 _BACKOFF = (0.2, 1.0, 3.0, 10.0, 30.0)  # seconds before a restart, by deaths in a row without an answer
+_FAULT = " (a fault in native code: torch, a driver, or an extension of a node)"
+_HINTS: dict[int, str] = {
+    signal.SIGKILL: " (often: the system ran out of memory)",
+    **dict.fromkeys((signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE), _FAULT),
+}
 _STOP_PATIENCE = 3.0  # seconds a worker gets to leave before it is killed
 _LINE_LIMIT = 64 * 1024
 
@@ -274,7 +279,7 @@ def _reason(code: int, complaint: list[str]) -> str:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        hint = " (often: the system ran out of memory)" if -code == signal.SIGKILL else ""
+        hint = _HINTS.get(-code, "")
         return f"The worker was ended by {name}{hint}"
     return f"The worker ended with exit code {code}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import weakref
 from io import BytesIO
 from typing import Any
 
@@ -426,6 +427,32 @@ def test_errors_show_inputs_that_can_be_sent(caplog: pytest.LogCaptureFixture) -
     assert len(data["current_inputs"]["long"][0]) < 5000
     data["exception_message"].encode()
     caplog.text.encode()  # a log line that cannot be encoded ends whoever passes it on
+
+
+def test_nothing_of_the_failed_prompt_is_alive_when_memory_is_released() -> None:
+    """The device's cache is emptied only once: what is still held then stays occupied."""
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def make() -> tuple[torch.Tensor]:
+        tensor = torch.zeros(4)
+        made.append(weakref.ref(tensor))
+        return (tensor,)
+
+    def fail(x: torch.Tensor) -> tuple[torch.Tensor]:
+        copy = x + 1
+        made.append(weakref.ref(copy))
+        try:
+            copy.expand(1 << 40, 1 << 40).contiguous()
+        except RuntimeError as error:
+            raise MemoryError("too large") from error
+        return (copy,)
+
+    release = lambda: alive.append(sum(one() is not None for one in made))  # noqa: E731
+    engine = Engine(define("Make", make), define("Fail", fail, "x"), release_memory=release)
+    engine.run({"1": node("Make"), "2": node("Fail", x=["1", 0]), "3": node("Show", x=["2", 0])})
+    assert engine.status == "error"
+    assert alive == [0]
 
 
 @pytest.mark.parametrize(
