@@ -56,11 +56,42 @@ class Commands(click.Group):
 @click.option("--theme", metavar="NAME", help="A theme by name, or the path of one.")
 @click.option("--images", type=click.Choice(IMAGES), help="How pictures are drawn.")
 @click.option("--workflow", metavar="FILE", help="Open this workflow.")
+@click.option("--read-only", is_flag=True, help="Only look: nothing that would change the server is sent.")
+@click.option("--record", metavar="FILE", help="Write down what the server sends, with its times.")
+@click.option("--replay", metavar="FILE", help="Play a recording back instead of connecting to a server.")
+@click.option(
+    "--speed", metavar="N", type=click.FloatRange(0, 100_000, min_open=True), help="How fast; 1 is as it was."
+)
 @click.pass_context
 def cli(
-    ctx: click.Context, server: str | None, local: bool, theme: str | None, images: str | None, workflow: str | None
+    ctx: click.Context,
+    server: str | None,
+    local: bool,
+    theme: str | None,
+    images: str | None,
+    workflow: str | None,
+    read_only: bool,
+    record: str | None,
+    replay: str | None,
+    speed: float | None,
 ) -> None:
-    """A terminal dashboard for ComfyUI. Without a command, it starts."""
+    """A terminal dashboard for ComfyUI. Without a command, it starts.
+
+    --record, --replay, --speed and --read-only may also be given before a command.
+    """
+    if replay and (server or local):
+        raise click.UsageError("--replay plays a file: not together with --server or --local.")
+    if speed and not replay:
+        raise click.UsageError("--speed is for --replay.")
+    if record or replay or read_only:
+        from pathlib import Path
+
+        from comfytui.cli.taping import taped
+
+        tape = taped(Path(record) if record else None, Path(replay) if replay else None, speed or 1.0, read_only)
+        server = ctx.with_resource(tape) or server
+        if ctx.invoked_subcommand is not None and replay:
+            server = None  # the command asks for it
     if ctx.invoked_subcommand is not None:
         if server or local or theme or images or workflow:
             raise click.UsageError(f"Give options after the command: comfytui {ctx.invoked_subcommand} --server …")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
 from comfytui.state.opening import open_connection
 
+REPLAYED: ContextVar[str] = ContextVar("replayed", default="")  # where a recording answers instead of a server
 CONNECT = 15.0  # seconds until a silent server counts as absent
 AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
 START = 180.0  # seconds for the engine to answer; it needs about one, a cold disk much more
@@ -41,12 +43,13 @@ async def connected(server: str | None, *, local: bool = False, remember: bool =
     `remember`: jobs that are submitted are known to later programs, to be sent again should the server forget them.
     """
     settings = files.load()
+    server = REPLAYED.get() or server
     async with contextlib.AsyncExitStack() as stack:
-        if local:
+        if local and not REPLAYED.get():
             target = target_of(settings, await stack.enter_async_context(_engine(settings)))
         else:
             target = target_of(settings, server)
-        connection = open_connection(target) if remember else Connection(target)
+        connection = open_connection(target, remember=remember)
         yield await stack.enter_async_context(_live(connection))
 
 

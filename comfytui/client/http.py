@@ -30,6 +30,7 @@ from comfytui.client.errors import (
 )
 from comfytui.client.frames import log_lines, logs
 from comfytui.client.readers import decode, mapping
+from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 
 Read = TypeVar("Read")
@@ -45,9 +46,16 @@ IN_THREAD = 256 * 1024  # bytes of JSON from which decoding and cleaning would b
 class Http:
     """The HTTP side of one server. Open connections are shared; close it with `aclose` or as a context manager."""
 
-    def __init__(self, target: Target, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network. Raises BadTarget for headers, a CA bundle or a proxy that cannot be used."""
+    def __init__(
+        self,
+        target: Target,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """`transport` replaces the network; `recorder` is given every answer. Raises BadTarget for headers, a CA bundle or a proxy that cannot be used."""
         self.target = target
+        self._recorder = recorder
         self.read_only = False  # refuse whatever would change the server
         self.server_date: float | None = None  # seconds, of the newest answer, as the server's clock has them
         try:
@@ -281,6 +289,7 @@ class Http:
         # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
         content = json.dumps(body).encode() if headers else None
         wait = max(self.target.timeout, patience or 0.0)
+        asked = self._recorder.now() if self._recorder is not None else 0.0
         timeout = httpx.Timeout(self.target.timeout, read=wait, pool=None)
         try:
             async with self._client.stream(
@@ -308,6 +317,8 @@ class Http:
             raise BadAnswer(f"{self.target.label}{path}: {sanitize.line(str(error))}", where=where) from error
         except TooLarge as error:
             raise TooLarge(f"{self.target.label}{path}: {error}", where=where) from None
+        if self._recorder is not None:
+            self._recorder.answer(asked, method, path, query, answer.status, answer.content_type, answer.content)
         if answer.status != 200:
             raise self._refusal(path, answer, location)
         return answer

@@ -15,6 +15,7 @@ from comfytui.client import sanitize
 from comfytui.client.errors import BadTarget, ClientError, NotComfyUI, TooLarge, Unreachable, denied
 from comfytui.client.frames import binary_frame, text_frame
 from comfytui.client.http import tls_context, why_unreachable
+from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 
 MAX_FRAME = 64 << 20  # bytes; a preview has some 100 KB, an error with its inputs may have megabytes
@@ -31,7 +32,8 @@ class _NoRedirects(connect):
 class Socket:
     """An open event stream."""
 
-    def __init__(self, target: Target, connection: ClientConnection) -> None:
+    def __init__(self, target: Target, connection: ClientConnection, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder
         self._target = target
         self._connection = connection
 
@@ -39,6 +41,8 @@ class Socket:
         """Events as they come. Ends by raising: Unreachable when the connection drops, TooLarge for a giant frame."""
         try:
             async for frame in self._connection:
+                if self._recorder is not None:
+                    self._recorder.frame(frame if isinstance(frame, str) else bytes(frame))
                 yield text_frame(frame) if isinstance(frame, str) else binary_frame(bytes(frame))
         except ConnectionClosed as error:
             raise self._why_closed(error) from error
@@ -57,8 +61,8 @@ class Socket:
 
 
 @asynccontextmanager
-async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
-    """Connect as `client_id` and announce our flags. Raises Unreachable, Denied, NotComfyUI."""
+async def open_socket(target: Target, client_id: str, recorder: Recorder | None = None) -> AsyncIterator[Socket]:
+    """Connect as `client_id` and announce our flags; `recorder` is given every frame. Raises Unreachable, Denied, NotComfyUI."""
     try:
         connection = await _NoRedirects(
             f"{target.socket_url}?clientId={quote(client_id, safe='')}",
@@ -90,8 +94,12 @@ async def open_socket(target: Target, client_id: str) -> AsyncIterator[Socket]:
             await connection.send(json.dumps({"type": "feature_flags", "data": FLAGS}))
         except ConnectionClosed as error:
             raise Unreachable(f"{target.label} closed the event stream at once.", where=target.url) from error
-        yield Socket(target, connection)
+        if recorder is not None:
+            recorder.opened(client_id)
+        yield Socket(target, connection, recorder)
     finally:
+        if recorder is not None:
+            recorder.closed()
         await connection.close()
 
 

@@ -24,6 +24,7 @@ from comfytui.client.messages import (
     RawPrompt,
     Submitted,
 )
+from comfytui.client.recording import Recorder
 from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
 from comfytui.state import changes as c
@@ -68,6 +69,7 @@ class Connection:
         *,
         client_id: ClientId | None = None,
         disk: Disk | None = None,
+        recorder: Recorder | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Nothing is sent before `run`. `disk` None: nothing outlives this object. (`opening.open_connection` gives both.)
@@ -82,7 +84,11 @@ class Connection:
         self._clock = clock
         self._state = ServerState(link=Link(url=target.url, since=clock()), client_id=self.client_id)
         self._subscribers: dict[object, Callable[[ServerState], None]] = {}
-        self._http = Http(target)
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.hide([*target.request_headers().values(), *(target.basic or ()), target.token or ""])
+            recorder.on_problem = lambda problem: self._dispatch(c.ActionFailed(problem))
+        self._http = Http(target, recorder=recorder)
         self._raw = RawPrompts()
         self._watch = Watch(self._http, self._raw, self._dispatch, lambda: self._state, clock)
         self._closing = asyncio.Event()
@@ -155,7 +161,7 @@ class Connection:
         asked = time.perf_counter()
         await self._http.queue_remaining()
         self._dispatch(c.Measured(time.perf_counter() - asked))
-        async with open_socket(self.target, self.client_id) as socket:
+        async with open_socket(self.target, self.client_id, self._recorder) as socket:
 
             async def listen() -> None:
                 async for event in socket.events():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 
+import msgspec
+
+from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 from comfytui.settings.files import state_dir
 from comfytui.state.client_id import claim
@@ -11,12 +15,28 @@ from comfytui.state.connection import Connection
 from comfytui.state.disk import NAME, Disk
 
 
-def open_connection(target: Target, *, folder: Path | None = None, read_only: bool = False) -> Connection:
+class Way(msgspec.Struct, frozen=True):
+    """How this program opens its connections; the command line says so once, for all of them."""
+
+    recorder: Recorder | None = None
+    replay: bool = False  # it is a recording that answers: nothing can be changed, and nothing is remembered
+    read_only: bool = False
+
+
+WAY: ContextVar[Way] = ContextVar("way", default=Way())  # noqa: B039 -- frozen
+
+
+def open_connection(target: Target, *, folder: Path | None = None, remember: bool = True) -> Connection:
     """A connection that remembers in `folder` (the user's state folder). Run and close it as any other.
 
     Raises BadTarget for headers or a CA bundle that cannot be used.
     """
-    where = state_dir() if folder is None else folder
-    connection = Connection(target, client_id=claim(where / "clients", target.url), disk=Disk(where / NAME))
-    connection.read_only = read_only
+    way = WAY.get()
+    if way.replay or not remember:
+        connection = Connection(target, recorder=way.recorder)
+    else:
+        where = state_dir() if folder is None else folder
+        owner = claim(where / "clients", target.url)
+        connection = Connection(target, client_id=owner, disk=Disk(where / NAME), recorder=way.recorder)
+    connection.read_only = way.read_only or way.replay
     return connection

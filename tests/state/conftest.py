@@ -36,7 +36,7 @@ async def until(connection: Connection, wanted: Callable[[ServerState], Any]) ->
                 changed.clear()
                 await changed.wait()
     except TimeoutError:
-        raise AssertionError(f"this state never came; the last one: {connection.state}") from None
+        raise AssertionError(f"this state never came; the last one: {str(connection.state)[:4000]}") from None
     finally:
         unsubscribe()
     return connection.state

@@ -23,9 +23,9 @@ from tests.support.replay import FakeComfy, status, txt2img
 
 
 @asynccontextmanager
-async def program(server: FakeComfy, folder: Path, *, read_only: bool = False) -> AsyncIterator[Connection]:
+async def program(server: FakeComfy, folder: Path) -> AsyncIterator[Connection]:
     """One run of a program that remembers in `folder`."""
-    connection = open_connection(Target.parse(server.url), folder=folder, read_only=read_only)
+    connection = open_connection(Target.parse(server.url), folder=folder)
     task = asyncio.create_task(connection.run())
     try:
         await connection.wait_live(PATIENCE)
