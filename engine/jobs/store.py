@@ -17,8 +17,9 @@ from engine.jobs.transactions import Transactions
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["JobStore", "SortKey", "StoreError", "Stretch"]
+__all__ = ["STATUSES", "JobStore", "SortKey", "StoreError", "Stretch"]
 
+STATUSES = ("success", "error", "interrupted")  # of entries
 SortKey = Literal["create_time", "duration"]
 
 
@@ -92,7 +93,7 @@ class JobStore:
         """Where the entries of `history` lie, to read them in pieces."""
 
         def find(db: Connection) -> Stretch:
-            (total,) = db.execute("SELECT COUNT(*) FROM history").fetchone()
+            total = _count(db, STATUSES, None)
             limit = total if max_items is None else min(max_items, total)
             first = min(offset, total) if offset >= 0 else 0 if max_items is None else total - limit
             count = min(limit, total - first)
@@ -128,14 +129,6 @@ class JobStore:
         row = await self._work.run(lambda db: db.execute(sql, (prompt_id,)).fetchone())
         return None if row is None else HistoryRow(*row)
 
-    async def count(self, statuses: Sequence[str], workflow_id: str | None) -> int:
-        """How many entries `page` would list without a limit."""
-        where, values = _filter(workflow_id)
-        sql = f"SELECT COUNT(*) FROM history WHERE status = ?{where}"  # noqa: S608 - constants
-        return await self._work.run(
-            lambda db: sum(db.execute(sql, (status, *values)).fetchone()[0] for status in statuses)
-        )
-
     async def page(
         self,
         statuses: Sequence[str],
@@ -145,13 +138,22 @@ class JobStore:
         descending: bool = True,
         limit: int | None = None,
         offset: int = 0,
-    ) -> list[HistoryRow]:
-        """A page of the history with one of `statuses`, in order, without the bodies."""
-        if not statuses:
-            return []
-        sql, values = page_query(statuses, workflow_id, by, descending)
-        bounds = (-1 if limit is None else limit, offset)
-        return await self._work.run(lambda db: [HistoryRow(*row) for row in db.execute(sql, (*values, *bounds))])
+    ) -> tuple[list[HistoryRow], int]:
+        """A page of the history with one of `statuses`, in order, without the bodies; and how many there are in all."""
+
+        def read(db: Connection) -> tuple[list[HistoryRow], int]:
+            total = _count(db, statuses, workflow_id)
+            count = total - offset if limit is None else min(limit, total - offset)
+            if count <= 0:
+                return [], total
+            # What is skipped is walked along, so the walk begins at the nearer end.
+            skip, backwards = offset, offset > total - offset - count
+            if backwards:
+                skip = total - offset - count
+            sql, values = page_query(statuses, workflow_id, by, descending, backwards)
+            return [HistoryRow(*row) for row in db.execute(sql, (*values, count, skip))], total
+
+        return await self._work.run(read)
 
     async def forget(self, prompt_ids: Sequence[str] | None) -> None:
         """Delete entries of the history; None deletes all. Raises `StoreError`."""
@@ -167,25 +169,37 @@ class JobStore:
 
 
 def page_query(
-    statuses: Sequence[str], workflow_id: str | None, by: SortKey, descending: bool
+    statuses: Sequence[str], workflow_id: str | None, by: SortKey, descending: bool, backwards: bool
 ) -> tuple[str, list[str]]:
     """The statement behind `JobStore.page`, with its values but for limit and offset.
 
-    One ordered walk along an index for each status, merged: nothing is sorted but the page itself.
+    An ordered walk along an index, or one for each status, merged; `backwards` from the page's end. Nothing is sorted
+    but the page itself.
     """
-    where, filters = _filter(workflow_id)
-    way = "DESC" if descending else "ASC"
-    walks = " UNION ALL ".join([f"SELECT {by} AS k, seq FROM history WHERE status = ?{where}"] * len(statuses))  # noqa: S608 - constants
-    chosen = f"SELECT k, seq FROM ({walks} ORDER BY k {way}, seq {way} LIMIT ? OFFSET ?)"  # noqa: S608 - constants
+    way, along = ("DESC", "ASC") if descending else ("ASC", "DESC")
+    walked = along if backwards else way
+    where, filters = ("", ()) if workflow_id is None else (" AND workflow_id = ?", (workflow_id,))
+    values: list[str] = []
+    if set(statuses) == set(STATUSES) and workflow_id is None:
+        walks = f"SELECT {by} AS k, seq FROM history"  # noqa: S608 - constants
+    else:
+        walk = f"SELECT {by} AS k, seq FROM history WHERE status = ?{where}"  # noqa: S608 - constants
+        walks = " UNION ALL ".join([walk] * len(statuses))
+        values = [value for status in statuses for value in (status, *filters)]
+    chosen = f"SELECT k, seq FROM ({walks} ORDER BY k {walked}, seq {walked} LIMIT ? OFFSET ?)"  # noqa: S608 - constants
     sql = (
         f"SELECT {_LIGHT}, outputs_count, preview, error FROM ({chosen}) AS chosen "  # noqa: S608 - constants
         f"CROSS JOIN history USING (seq) CROSS JOIN body USING (seq) ORDER BY chosen.k {way}, chosen.seq {way}"
     )
-    return sql, [value for status in statuses for value in (status, *filters)]
+    return sql, values
 
 
-def _filter(workflow_id: str | None) -> tuple[str, tuple[str, ...]]:
-    return ("", ()) if workflow_id is None else (" AND workflow_id = ?", (workflow_id,))
+def _count(db: Connection, statuses: Sequence[str], workflow_id: str | None) -> int:
+    if workflow_id is None:
+        tally = dict(db.execute("SELECT status, entries FROM tally"))
+        return sum(tally.get(status, 0) for status in statuses)
+    sql = "SELECT COUNT(*) FROM history WHERE status = ? AND workflow_id = ?"
+    return sum(db.execute(sql, (status, workflow_id)).fetchone()[0] for status in statuses)
 
 
 def _load(db: Connection) -> tuple[list[Job], int]:

@@ -44,10 +44,11 @@ async def listing(request: web.Request) -> web.Response:
     kinds = [kind for status in statuses for kind in (_NEWER if newer else _HISTORY).get(status, ())]
     needed = span(len(live), limit, offset)
     key: SortKey = "duration" if sort_by == "execution_duration" else "create_time"
-    rows = await store.page(kinds, workflow, key, descending=descending, limit=needed.limit, offset=needed.offset)
-    total = len(live) + await store.count(kinds, workflow)
+    rows, ended = await store.page(
+        kinds, workflow, key, descending=descending, limit=needed.limit, offset=needed.offset
+    )
     jobs = merge(live, [_finished(row, newer) for row in rows], sort_by, descending, limit, offset)
-    return answer(page(jobs, limit, offset, total))
+    return answer(page(jobs, limit, offset, len(live) + ended))
 
 
 async def one(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.jobs.job import Finished, Job
@@ -204,3 +205,69 @@ async def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:
     assert number == 50
     assert await store.entry("p0") is not None
     await store.close()
+
+
+async def fill(store: JobStore, count: int) -> None:
+    for number in range(count):
+        one = job(number, f"p{number}", workflow_id=f"w{number % 7}")
+        one = msgspec.structs.replace(one, create_time=number // 2)
+        status = ("success", "error", "interrupted", "success")[number % 4]
+        end = "execution_error" if status == "error" else f"execution_{status}"
+        spent = number * 7919 % 1000
+        messages = [("execution_start", {"timestamp": 10}), (end, {"timestamp": 10 + spent})]
+        store.finish(Finished(one, status, {}, {}, messages))
+    await store.load()
+
+
+async def test_pages_of_jobs_are_pieces_of_the_whole_in_any_order(store: JobStore) -> None:
+    await fill(store, 41)
+    await store.forget(["p3", "p17"])
+    everything = [(n, ("success", "error", "interrupted", "success")[n % 4]) for n in range(41) if n not in (3, 17)]
+    for kinds in (("success",), ("error", "interrupted"), ("success", "error", "interrupted")):
+        for workflow in (None, "w3"):
+            for by, key in (("create_time", lambda n: n // 2), ("duration", lambda n: n * 7919 % 1000)):
+                for descending in (True, False):
+                    chosen = [n for n, kind in everything if kind in kinds and workflow in (None, f"w{n % 7}")]
+                    whole = sorted(chosen, key=lambda n, key=key: (key(n), n), reverse=descending)
+                    for limit, offset in ((5, 0), (5, 4), (50, 0), (7, 30), (None, 3), (5, 90)):
+                        rows, total = await store.page(
+                            kinds, workflow, by, descending=descending, limit=limit, offset=offset
+                        )
+                        assert [row.prompt_id for row in rows] == [f"p{n}" for n in whole[offset:][:limit]]
+                        assert total == len(whole)
+
+
+async def test_a_page_reads_what_it_shows_however_long_the_history_is(store: JobStore) -> None:
+    """Steps of SQLite's machine, which are the same on every computer."""
+
+    async def steps(ask: Any) -> int:
+        counted = [0]
+
+        def watch(db: sqlite3.Connection | None, on: bool) -> None:
+            assert db is not None
+            db.set_progress_handler((lambda: counted.__setitem__(0, counted[0] + 1)) if on else None, 1)
+
+        await store._work.run(lambda db: watch(db, True))
+        await ask()
+        await store._work.run(lambda db: watch(db, False))
+        return counted[0]
+
+    all_kinds = ("success", "error", "interrupted")
+    pages = {
+        "newest": lambda: store.page(all_kinds, None, limit=10),
+        "failed": lambda: store.page(("error", "interrupted"), None, limit=10),
+        "longest": lambda: store.page(("success",), None, "duration", limit=10),
+        "history": lambda: store.history(10, -1),
+        "oldest": lambda: store.page(all_kinds, None, limit=10, offset=total - 10),
+    }
+    total = 300
+    await fill(store, total)
+    few = {name: await steps(ask) for name, ask in pages.items()}
+    total = 6000
+    await fill(store, total)
+    many = {name: await steps(ask) for name, ask in pages.items()}
+    for name, count in many.items():
+        assert count < 1.5 * few[name] + 50, (name, few, many)
+    # Skipping costs a few steps an entry, from the nearer end, and reads no body.
+    middle = await steps(lambda: store.page(all_kinds, None, limit=10, offset=3000))
+    assert middle < 3000 * 12
