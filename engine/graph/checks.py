@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,18 @@ from engine.nodes.definition import Input, NodeDefinition
 
 Error = dict[str, Any]
 
+
+def _whole(value: Any) -> int:
+    """As `int`; raises `OverflowError` for what is too large even for a float."""
+    number = int(value)
+    float(number)
+    return number
+
+
 _FRESH = 2.0  # seconds that a listing of files is believed when it confirms a name
 _SHORT_LIST = 20  # choices; longer lists are left out of errors
-_CONVERT: dict[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # no message carries larger whole numbers, and no seed is one
+_CONVERT: dict[str, Callable[[Any], Any]] = {"INT": _whole, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 _EXACT: dict[str, type] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
 
@@ -83,25 +93,34 @@ class InputCheck:
 
     def check(self, value: Any, folders: Folders) -> tuple[Any, Error | None]:
         """The value as the node gets it, and what is wrong with it."""
+        given = value
         convert = _CONVERT.get(self.kind)
         if convert is not None and type(value) is not _EXACT[self.kind]:
             try:
                 value = convert(value)
             except Exception as error:
-                return value, {
-                    "type": "invalid_input_type",
-                    "message": f"Failed to convert an input value to a {self.kind} value",
-                    "details": f"{self.name}, {value}, {error}",
-                    "extra_info": {
-                        "input_name": self.name,
-                        "input_config": self.config(folders),
-                        "received_value": value,
-                        "exception_message": str(error),
-                    },
-                }
-        if self.by_function:
-            return value, None
-        return value, self._in_range(value, folders)
+                return value, self._unusable(value, error, folders)
+        if type(value) is float and not math.isfinite(value):  # the queue is JSON, which has no way to write it
+            return given, self._unusable(given, ValueError(f"{value} is not a finite number"), folders)
+        problem = None if self.by_function else self._in_range(value, folders)
+        if type(value) is int and not _SMALLEST <= value <= _LARGEST:
+            if problem is None:
+                problem = self._unusable(given, ValueError(f"{value:.3e} has more than 64 bits"), folders)
+            value = problem["extra_info"]["received_value"] = float(value)
+        return value, problem
+
+    def _unusable(self, value: Any, error: Exception, folders: Folders) -> Error:
+        return {
+            "type": "invalid_input_type",
+            "message": f"Failed to convert an input value to a {self.kind} value",
+            "details": f"{self.name}, {value}, {error}",
+            "extra_info": {
+                "input_name": self.name,
+                "input_config": self.config(folders),
+                "received_value": value,
+                "exception_message": str(error),
+            },
+        }
 
     def _in_range(self, value: Any, folders: Folders) -> Error | None:
         minimum, maximum = self.options.get("min"), self.options.get("max")

@@ -77,6 +77,7 @@ def _submission(body: Mapping[str, Any]) -> Submission:
     """The parts of the body with their types checked. Raises `BadBodyError` naming the first wrong one."""
     prompt = _of(body, "prompt", dict, "an object of nodes")
     extra = dict(_of(body, "extra_data", dict, "an object", {}))
+    _of(extra, "extra_pnginfo", dict, "an object: its keys are written into pictures", None)
     client = _of(body, "client_id", str, "a string", None)
     if client is not None:
         extra["client_id"] = client
@@ -110,8 +111,18 @@ def _check_size(prompt: Mapping[str, Any]) -> None:
         if isinstance(inputs, dict):
             if len(inputs) > limits.INPUTS:
                 raise BadBodyError(f"node {node_id[:40]} has {len(inputs)} inputs; {limits.INPUTS} are the limit")
-            for name in inputs:
+            for name, value in inputs.items():
                 _short(f"the name of an input of node {node_id[:40]}", name)
+                if type(value) is int and not -(2**63) <= value < 2**64:
+                    inputs[name] = _rounded(value, f"input {name} of node {node_id[:40]}")
+
+
+def _rounded(value: int, what: str) -> float:
+    """A whole number that no message to the worker carries; validation then says that it is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise BadBodyError(f"{what} is a number of {value.bit_length()} bits; 64 are the limit") from None
 
 
 def _short(what: str, text: str) -> None:

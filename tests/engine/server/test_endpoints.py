@@ -217,3 +217,16 @@ async def test_values_are_stored_as_they_were_converted(engine: RunningEngine) -
     graph["1"]["inputs"] |= {"width": "16", "height": 8.9, "batch_size": True}
     entry, _ = await run(engine, prompt=graph)
     assert entry["prompt"][2]["1"]["inputs"] == {"width": 16, "height": 8, "batch_size": 1, "color": 3}
+
+
+@pytest.mark.parametrize(("given", "value"), [(2**64, 2.0**64), ("9" * 30, 1e30)])
+async def test_a_number_that_no_message_carries_is_an_error_of_its_node(
+    engine: RunningEngine, given: Any, value: float
+) -> None:
+    graph = picture("2")
+    graph["1"]["inputs"]["width"] = given
+    status, body = engine.call("POST", "/prompt", {"prompt": graph})
+    (error,) = json.loads(body)["node_errors"]["1"]["errors"]
+    assert (status, error["type"]) == (400, "value_bigger_than_max")
+    assert error["message"] == f"Value {given} bigger than max of 16384"
+    assert error["extra_info"]["received_value"] == value

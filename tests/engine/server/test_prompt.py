@@ -70,6 +70,8 @@ async def test_node_errors_may_come_with_success(rig: Rig) -> None:
         (b'{"prompt": {}, "number": 1e999}', "Number out of range"),
         (b'{"prompt": {}, "extra_data": 3}', "extra_data"),
         (b'{"prompt": {}, "client_id": 3}', "client_id"),
+        (b'{"prompt": {}, "extra_data": {"extra_pnginfo": [1]}}', "extra_pnginfo must be an object"),
+        (b'{"prompt": {"7": {"inputs": {"a": 1' + b"0" * 400 + b"}}}}", "input a of node 7 is a number of 1329 bits"),
         (b'{"prompt": {}, "prompt_id": "' + b"x" * 300 + b'"}', "prompt_id is 300 characters"),
         (b'{"prompt": {}, "partial_execution_targets": "9"}', "partial_execution_targets"),
         (b'{"prompt": {}, "extra_data": {"n": 99999999999999999999999}}', "cannot be processed"),
