@@ -100,10 +100,10 @@ class InputCheck:
                 value = convert(value)
             except Exception as error:
                 return value, self._unusable(value, error, folders)
-        if type(value) is float and not math.isfinite(value):  # the queue is JSON, which has no way to write it
+        if self.kind == "FLOAT" and not math.isfinite(value):  # the queue is JSON, which has no way to write it
             return given, self._unusable(given, ValueError(f"{value} is not a finite number"), folders)
         problem = None if self.by_function else self._in_range(value, folders)
-        if type(value) is int and not _SMALLEST <= value <= _LARGEST:
+        if self.kind == "INT" and not _SMALLEST <= value <= _LARGEST:
             if problem is None:
                 problem = self._unusable(given, ValueError(f"{value:.3e} has more than 64 bits"), folders)
             value = problem["extra_info"]["received_value"] = float(value)
