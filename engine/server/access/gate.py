@@ -62,6 +62,11 @@ def warnings(options: Options) -> list[str]:
         said.append(
             "The token crosses the network unencrypted: use --tls-certfile and --tls-keyfile, or a proxy with TLS"
         )
+    if options.enable_cors_header == hosts.ANY and options.token is None:
+        said.append(
+            "--enable-cors-header without an origin lets every page that is open in a browser here use this engine: "
+            "name the origin, or give the engine a token"
+        )
     return said
 
 
@@ -94,5 +99,7 @@ async def _enter(request: web.Request) -> web.Response:
 
 
 async def _mark(_request: web.Request, response: web.StreamResponse) -> None:
-    """No answer is guessed to be a page or a script because of what it looks like."""
+    """No answer is guessed to be a page or a script because of what it looks like; no page is put into a frame of others."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if response.content_type == "text/html":
+        response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")

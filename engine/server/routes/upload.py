@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import tempfile
 from dataclasses import dataclass, field
 from io import BufferedRandom
@@ -184,9 +185,11 @@ def _store(folder: Path, name: str, source: IO[bytes], overwrite: bool, hashing:
     for number in range(_MAX_SAME_NAME):
         candidate = name if number == 0 else f"{stem} ({number}){suffix}"
         path = folder / candidate
-        if not path.exists():
+        if not os.path.lexists(path):
             _write(path, source)
             return candidate
+        if path.is_symlink() or not path.is_file():
+            continue  # taken by something that is not to be read: a link, or a pipe, which would never end
         with path.open("rb") as present:
             if _digest(present, hashing) == wanted:
                 return candidate

@@ -108,6 +108,7 @@ async def test_a_browser_logs_in_with_the_form(tmp_path: Path) -> None:
             assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
         async with rig.client.get("/login") as response:
             assert response.status == 200
+            assert response.headers["X-Frame-Options"] == "SAMEORIGIN"
         for wrong in ({"token": "wrong"}, {}, {"other": TOKEN}):
             async with rig.client.post("/login", data=wrong, headers=page) as response:
                 assert response.status == 401
@@ -227,6 +228,8 @@ def test_where_the_token_comes_from(tmp_path: Path, caplog: pytest.LogCaptureFix
         (["--listen", *FLAGS, "--tls-certfile", "c"], None),
         (["--listen", "127.0.0.1,::1"], None),
         (["--listen", "localhost"], None),
+        (["--enable-cors-header"], "every page"),
+        (["--enable-cors-header", "http://a.example"], None),
     ],
 )
 def test_what_is_open_is_said(flags: list[str], words: str | None) -> None:
