@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from yarl import URL
 
 from tests.support.engine import REPOSITORY, RunningEngine
@@ -122,8 +123,11 @@ async def replay(engine: RunningEngine) -> Replay:
         actor = _Actor(engine, session, made)
         async with session.get(f"{engine.url}/object_info") as response:
             made.object_info = await response.json()
-        await actor.relive()
-        await actor.run()
+        try:
+            await actor.relive()
+            await actor.run()
+        finally:
+            actor.release()
     return made
 
 
@@ -159,6 +163,7 @@ class _Actor:
         self._made = made
         self._sockets: dict[str, tuple[_Socket, list[str]]] = {}  # transcript → its socket, its prompts
         self._output = engine.base / "output/parity"
+        self._held: psutil.Process | None = None
 
     async def relive(self) -> None:
         """As many prompts as the recorded server had run before, so that numbers and file names go on as there.
@@ -193,6 +198,8 @@ class _Actor:
                     await self._ended(name)
                 if before := _BEFORE.get(note):
                     await before(self)
+                if exchange["request"]["path"] == "/interrupt":
+                    self.release()
                 self._made.answers[number] = await self._send(exchange)
                 if last.get(name) == number:
                     await self._sockets[name][0].close()
@@ -237,6 +244,7 @@ class _Actor:
         await socket.wait(lambda frames: len(frames) >= 1 + ("feature_flags" in greeting))
 
     async def _ended(self, name: str) -> None:
+        self.release()
         socket, prompts = self._sockets[name]
         deleted = len(prompts) > 1  # the second of three is deleted while it waits
         wanted = [one for index, one in enumerate(prompts) if not (deleted and index == 1)]
@@ -257,6 +265,19 @@ class _Actor:
     async def _sampling(self) -> None:
         socket, _ = self._sockets["interrupted"]
         await socket.wait(lambda frames: any(isinstance(one, dict) and one["type"] == "progress" for one in frames))
+        await self._hold()
+
+    async def _hold(self) -> None:
+        """Stop the worker where it is, so that what is asked while a prompt runs does find it running."""
+        for process in psutil.Process(self._engine.process.pid).children():
+            if any("engine.worker" in word for word in process.cmdline()):
+                process.suspend()
+                self._held = process
+
+    def release(self) -> None:
+        if self._held is not None:
+            self._held.resume()
+            self._held = None
 
 
 def _in_their_order(body: Any) -> Any:
@@ -275,4 +296,5 @@ def _is_end(frame: dict[str, Any]) -> bool:
 _BEFORE: dict[str, Callable[[_Actor], Awaitable[None]]] = {
     "after the valid ones above": _Actor._idle,
     "while running": _Actor._sampling,
+    "3 queued": _Actor._hold,
 }
