@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT = 32 * 1024 * 1024  # bytes of one chunk; a workflow with embedded pictures reaches a few megabytes
+MAX_TEXTS = 64 * 1024 * 1024  # bytes of all chunks together: a few kilobytes each can unpack to much more
 MAX_CHUNKS = 4096
 
 
@@ -43,7 +44,8 @@ def encode_png(image: Image, chunks: Mapping[str, str] | None = None, compress_l
 def read_text(source: Path | bytes) -> dict[str, str]:
     """The text chunks of a PNG (tEXt, zTXt, iTXt), without decoding the picture; the first of a keyword wins.
 
-    Anything else than a PNG gives `{}`, a damaged one what was read up to the damage. Raises `OSError`.
+    Anything else than a PNG gives `{}`, a damaged one what was read up to the damage, one with more than `MAX_TEXTS` what
+    was read up to there. Raises `OSError`.
     """
     if isinstance(source, bytes):
         return _read(BytesIO(source))
@@ -53,6 +55,7 @@ def read_text(source: Path | bytes) -> dict[str, str]:
 
 def _read(file: BinaryIO) -> dict[str, str]:
     found: dict[str, str] = {}
+    total = 0
     if file.read(8) != _SIGNATURE:
         return found
     for _ in range(MAX_CHUNKS):
@@ -71,6 +74,9 @@ def _read(file: BinaryIO) -> dict[str, str]:
         file.seek(4, 1)  # the checksum
         keyword, _, rest = body.partition(b"\0")
         text = _decode(kind, rest)
+        total += len(text or "")
+        if total > MAX_TEXTS:
+            break
         if text is not None:
             found.setdefault(keyword.decode("latin-1"), text)
     return found

@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -88,6 +89,7 @@ class Hosts:
         return ANY in self.given or host.name in self.given
 
 
+@lru_cache(256)  # a client says the same in every request
 def parse(text: str) -> Authority | None:
     """`Host`'s value: `name`, `name:port`, `[v6]:port`; None for what is neither."""
     text = text.strip().lower()

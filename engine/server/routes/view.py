@@ -113,8 +113,11 @@ def _channel(path: Path, channel: str) -> bytes:
     return buffer.getvalue()
 
 
-def _safetensors_metadata(path: Path) -> dict[str, object] | None:
-    """The `__metadata__` of a safetensors file; None without one or with a header over a megabyte."""
+def _safetensors_metadata(path: Path) -> dict[str, str] | None:
+    """The `__metadata__` of a safetensors file, of which only text counts, as the format has it.
+
+    None without one, or with a header over a megabyte.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _MAX_HEADER:
@@ -124,4 +127,4 @@ def _safetensors_metadata(path: Path) -> dict[str, object] | None:
         except (ValueError, RecursionError):
             return None
     found = header.get("__metadata__") if isinstance(header, dict) else None
-    return found if isinstance(found, dict) else None
+    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else None

@@ -4,6 +4,7 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -49,3 +50,10 @@ def test_garbage_gives_nothing_and_no_error(data: bytes) -> None:
     assert isinstance(read_text(b"\x89PNG\r\n\x1a\n" + data), dict)
     whole = encode_png(Image.new("RGB", (1, 1)), {"prompt": "{}"})
     assert isinstance(read_text(whole[: len(data)]), dict)
+
+
+def test_many_small_bombs_are_no_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.files.pictures.MAX_TEXTS", 3000)
+    packed = zlib.compress(b"x" * 1000)
+    found = read_text(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(b"zTXt", b"k%d\0\0" % n + packed) for n in range(100)))
+    assert len(found) == 3

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.files.safe import UnsafeNameError, clean, inside
+from engine.files.safe import UnsafeNameError, beside, clean, inside
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,24 @@ from engine.files.safe import UnsafeNameError, clean, inside
         "..\\x",
         "x" * 2000,
         "\ud800",
+        "\uff0e\uff0e/x",
+        "a/\u2025/x",
+        "\uff0e\uff0e\uff0fx",
+        "\uff23:x",
+        " .. /x",
+        "..\u00a0/x",
+        "a\u202egnp.exe",
+        "a\u2066b",
+        "a\x9bb",
+        "a\u2028b",
+        "\ufeffa",
+        "x" * 256,
+        "a/" + "é" * 128,
+        "é/" * 400,
+        "NUL",
+        "con.png",
+        "a/aux .txt",
+        "COM\u00b9",
     ],
 )
 def test_names_that_leave_or_break_are_refused(tmp_path: Path, name: str) -> None:
@@ -73,3 +91,41 @@ def test_whatever_is_let_through_stays_inside(name: str) -> None:
         return
     assert ".." not in path.parts
     assert path.resolve().is_relative_to(root)
+
+
+def test_names_of_other_scripts_are_kept(tmp_path: Path) -> None:
+    for name in (
+        "写真／夏.png",
+        "café.png",
+        "קובץ.png",
+        "a\u200d.png",
+        "😀.png",
+        "a:b.png",
+        "comet.png",
+        "nulls/a",
+        "x" * 255,
+    ):
+        assert inside(tmp_path, name) == tmp_path / name
+
+
+def test_folders_of_models_may_have_any_name(tmp_path: Path) -> None:
+    assert inside(tmp_path, "aux/a.safetensors", follow=True) == tmp_path / "aux/a.safetensors"
+    with pytest.raises(UnsafeNameError):
+        inside(tmp_path, "../a.safetensors", follow=True)
+
+
+def test_what_lies_beside_a_model(tmp_path: Path) -> None:
+    real, away = tmp_path / "real", tmp_path / "away"
+    real.mkdir()
+    away.mkdir()
+    (tmp_path / "models").symlink_to(real)
+    for folder in (real, away):
+        (folder / "a.png").write_bytes(b"x")
+    (real / "b.png").symlink_to(away / "a.png")
+    (real / "c.png").symlink_to(real / "a.png")
+    (real / "d.png").symlink_to(real / "d.png")
+    model = tmp_path / "models/a.safetensors"
+    found = [
+        name for name in ("a.png", "b.png", "c.png", "d.png", "e.png", "x" * 300) if beside(model, name) is not None
+    ]
+    assert found == ["a.png", "c.png"]
