@@ -128,6 +128,8 @@ async def replay(engine: RunningEngine) -> Replay:
             await actor.run()
         finally:
             actor.release()
+        async with session.get(f"{engine.url}/object_info") as response:  # again: files have come
+            made.object_info = await response.json()
     return made
 
 
