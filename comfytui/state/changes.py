@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from comfytui.client.messages import Event, HistoryEntry, Queue, SystemStats
-from comfytui.state.model import Timing
+from comfytui.state.model import Mark, Sample, Timing
 from comfytui.workflow.summary import Facts
 
 
@@ -167,6 +167,18 @@ class Learned(Change, frozen=True):
     """How long workflows took, read at the start."""
 
     timings: Mapping[str, Timing]
+
+
+class Marked(Change, frozen=True):
+    """All stars and notes."""
+
+    marks: Mapping[str, Mark]
+
+
+class LocalSeen(Change, frozen=True):
+    """A look at this machine, on which the server runs."""
+
+    sample: Sample
 
 
 class ActionFailed(Change, frozen=True):

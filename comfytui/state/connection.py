@@ -15,7 +15,6 @@ from comfytui.client import sanitize
 from comfytui.client.errors import BadAnswer, BadTarget, ClientError, Denied, Missing, NotComfyUI, Unreachable
 from comfytui.client.http import Http
 from comfytui.client.messages import (
-    NOTHING,
     Executing,
     ExecutionError,
     ExecutionInterrupted,
@@ -31,6 +30,7 @@ from comfytui.state import changes as c
 from comfytui.state.client_id import ClientId
 from comfytui.state.disk import Disk
 from comfytui.state.kept import Kept, Request
+from comfytui.state.memory import Memory
 from comfytui.state.model import JobState, Link, Output, Phase, ServerState
 from comfytui.state.moves import Moves
 from comfytui.state.raw import RawPrompts, sendable
@@ -105,7 +105,7 @@ class Connection:
             self._dispatch,
             self._accept,
         )
-        self._catalogue = asyncio.Lock()
+        self._memory = Memory(self._http, self._disk, lambda: self._state, self._dispatch, clock)
 
     @property
     def state(self) -> ServerState:
@@ -119,10 +119,13 @@ class Connection:
         return lambda: (self._subscribers.pop(token, None), None)[1]
 
     def _dispatch(self, happening: c.Happening) -> None:
-        state = reduce(self._state, happening, self._clock())
-        if state is self._state:
+        before = self._state
+        state = reduce(before, happening, self._clock())
+        if state is before:
             return
         self._state = state
+        if state.timings is not before.timings and not isinstance(happening, c.Learned):
+            self._memory.note_times(before.timings)
         if isinstance(happening, ENDINGS):
             self._moves.settle()
         for callback in tuple(self._subscribers.values()):
@@ -152,6 +155,8 @@ class Connection:
         finally:
             await self._watch.stop()
             await self._moves.stop()
+            await self._memory.stop()
+            self._disk.close()
             await self._http.aclose()
             self._owner.release()
             self._dispatch(c.Closed())
@@ -172,6 +177,7 @@ class Connection:
             async def watch() -> None:
                 # Nothing is replayed after a gap. Events are read already while the queue is asked for, so that
                 # nothing falls between the two.
+                await self._memory.recall()
                 await self._moves.recall()
                 await self._watch.resync(self._moves.recover)
                 self._reason = None
@@ -384,6 +390,23 @@ class Connection:
     def _alive(self, prompt_id: str) -> bool:
         return self._state.jobs[prompt_id].state in (JobState.WAITING, JobState.RUNNING)
 
+    async def star(self, prompt_id: str, star: bool = True) -> None:
+        """Set or take away a job's star (`state.marks`); it is kept on this side. Raises NotKept."""
+        await self._memory.star(prompt_id, star)
+
+    async def note(self, prompt_id: str, note: str) -> None:
+        """Write a note to a job (`state.marks`); an empty one takes it away. Raises NotKept."""
+        await self._memory.note(prompt_id, note)
+
+    @property
+    def attention(self) -> bool:
+        """Whether somebody looks at memory and load; if not, they are asked for every few minutes only."""
+        return self._watch.attention
+
+    @attention.setter
+    def attention(self, value: bool) -> None:
+        self._watch.attention = value
+
     # Files, models, the server itself --------------------------------------------------------------------------------
 
     async def fetch(self, output: Output, *, preview: str | None = None) -> bytes:
@@ -401,11 +424,8 @@ class Connection:
         return await self._http.upload_image(data, name, overwrite=overwrite)
 
     async def load_object_info(self, force: bool = False) -> Mapping[str, Any]:
-        """The node catalogue, cleaned; asked once unless forced. Also in `state.object_info`."""
-        async with self._catalogue:  # two screens may want it at once; it is megabytes
-            if self._state.object_info is None or force:
-                self._dispatch(c.CatalogueSeen(await self._http.object_info()))
-            return self._state.object_info or NOTHING
+        """The node catalogue, cleaned; asked once per version of the server unless forced. Also in `state.object_info`."""
+        return await self._memory.catalogue(force=force)
 
     async def models(self, folder: str | None = None) -> tuple[str, ...]:
         """The names in a model folder, or of the folders. Raises Missing for an unknown folder."""

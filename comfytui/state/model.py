@@ -215,6 +215,32 @@ class Timing(Frozen, frozen=True):
     at: float = 0.0
 
 
+class Mark(Frozen, frozen=True):
+    """What somebody thinks of a job. `note` is their own text."""
+
+    star: bool = False
+    note: str = ""
+
+
+class Gpu(Frozen, frozen=True):
+    """One GPU of this machine. `load` and `memory` between 0 and 1, `temperature` in °C, `power` in watts; None: not told."""
+
+    name: str
+    load: float | None = None
+    memory: float | None = None
+    temperature: float | None = None
+    power: float | None = None
+
+
+class Sample(Frozen, frozen=True):
+    """One look at this machine. `cpu` and `ram` between 0 and 1."""
+
+    at: float
+    cpu: float
+    ram: float
+    gpus: tuple[Gpu, ...] = ()
+
+
 class Gap(Frozen, frozen=True):
     """A time of which we know nothing, until it has ended."""
 
@@ -248,4 +274,6 @@ class ServerState(Frozen, frozen=True):
     gap: Gap | None = None  # while the link is down
     rates: tuple[tuple[float, float], ...] = ()  # (time, steps a second), one a second while sampling; bounded
     timings: Mapping[str, Timing] = EMPTY  # by shape, those used last; bounded
+    marks: Mapping[str, Mark] = EMPTY  # stars and notes by job id, of all jobs, loaded or not
+    local: tuple[Sample, ...] = ()  # of this machine, if the server runs on it; newest last, bounded
     last_error: str | None = None  # of an action, for a toast

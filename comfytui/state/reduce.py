@@ -17,6 +17,7 @@ from comfytui.client import sanitize
 from comfytui.state import changes as c
 from comfytui.state import keeping, runs
 from comfytui.state.about import about
+from comfytui.state.ageing import aged
 from comfytui.state.jobs import Jobs
 from comfytui.state.model import (
     EMPTY,
@@ -334,6 +335,8 @@ def _history_seen(state: ServerState, seen: c.HistorySeen, at: float) -> ServerS
         history_loaded=state.history_loaded or seen.page is not c.Page.SINGLE,
         history_complete=seen.complete if seen.page is not c.Page.SINGLE else state.history_complete,
     )
+    if seen.page is not c.Page.SINGLE:  # that one is wanted whole
+        state = aged(state, len(finished))
     return _follow(keeping.in_order(state, state.held))
 
 
@@ -399,6 +402,16 @@ def _learned(state: ServerState, event: c.Learned, at: float) -> ServerState:
     return replace(state, timings={**event.timings, **state.timings})
 
 
+def _marked(state: ServerState, event: c.Marked, at: float) -> ServerState:
+    del at
+    return state if event.marks == state.marks else replace(state, marks=event.marks)
+
+
+def _local(state: ServerState, event: c.LocalSeen, at: float) -> ServerState:
+    del at
+    return replace(state, local=(*state.local[-STATS + 1 :], event.sample))
+
+
 def _catalogue(state: ServerState, event: c.CatalogueSeen, at: float) -> ServerState:
     del at
     return replace(state, object_info=event.object_info)
@@ -428,4 +441,6 @@ _HANDLERS: Mapping[type, Callable[[ServerState, Any, float], ServerState]] = {
     c.Paused: keeping.on_paused,
     c.ReadOnlySet: keeping.on_read_only,
     c.Learned: _learned,
+    c.Marked: _marked,
+    c.LocalSeen: _local,
 }

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from comfytui.client import messages as m
 from comfytui.state import times
+from comfytui.state.ageing import aged
 from comfytui.state.jobs import Jobs
 from comfytui.state.model import (
     Failure,
@@ -103,7 +104,7 @@ def finish(state: ServerState, job: Job, at: float) -> ServerState:
         held=_drop(state.held, job.id),
         run=None if state.run is not None and state.run.prompt_id == job.id else state.run,
     )
-    state = times.learned(state, job)
+    state = aged(times.learned(state, job), 1)
     return note(state, at, job.state.value, label(job), job.id)
 
 

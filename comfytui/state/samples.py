@@ -16,6 +16,8 @@ class Series(Frozen, frozen=True):
     rate: tuple[float, ...] = ()  # steps a second
     vram: tuple[float, ...] = ()  # used, 0 to 1, of the first device
     ram: tuple[float, ...] = ()  # used, 0 to 1
+    gpu: tuple[float, ...] = ()  # load of the first GPU, 0 to 1; only where the server runs on this machine
+    heat: tuple[float, ...] = ()  # its temperature, °C
 
 
 def sampled(state: ServerState, at: float) -> ServerState:
@@ -30,9 +32,12 @@ def series(state: ServerState, count: int = RATES) -> Series:
     """The newest `count` of each."""
     past = state.stats_history[-count:]
     devices = [stats.devices[0] for stats in past if stats.devices and stats.devices[0].vram_total > 0]
+    gpus = [sample.gpus[0] for sample in state.local[-count:] if sample.gpus]
     return Series(
         rate=tuple(rate for _, rate in state.rates[-count:]),
         vram=tuple(_used(device.vram_total, device.vram_free) for device in devices),
+        gpu=tuple(load for gpu in gpus if (load := gpu.load) is not None),
+        heat=tuple(heat for gpu in gpus if (heat := gpu.temperature) is not None),
         ram=tuple(_used(stats.ram_total, stats.ram_free) for stats in past if stats.ram_total > 0),
     )
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from comfytui.client import messages as m
 from comfytui.client.errors import ClientError, Missing, TooLarge
@@ -21,10 +22,15 @@ from comfytui.state.raw import RawPrompts
 from comfytui.state.reduce import unlisted
 from comfytui.state.runs import ENDED
 
+if TYPE_CHECKING:
+    from comfytui.state.local_machine import LocalMachine
+
 BUSY, IDLE = 5.0, 30.0  # seconds between two looks at the queue if nothing calls for one earlier
 SPACING = 0.2  # seconds between two looks at least: a fast server changes its queue hundreds of times a second
 SHARE = 10  # … and ten times as long as the last look took: a queue of thousands is megabytes
 STATS_BUSY, STATS_IDLE = 3.0, 15.0
+STATS_UNWATCHED = 300.0  # nobody looks: only whether it is still the same version
+STATS_SHARE = 50  # and this many times as long as the answer takes: little of a slow link
 RETRIES = (0.0, 0.1, 0.3, 0.8)  # seconds; the history is written a moment after the run is said to have ended
 MANY = 8  # lost-sight-of jobs from which one long answer is cheaper than many short ones
 FEW = 16  # graphs that may be read on the event loop at once
@@ -96,6 +102,8 @@ class Watch:
         self._resolving = asyncio.Lock()
         self._resolve_waits = False
         self._unseen = Unseen()
+        self.attention = True  # somebody looks at memory and load
+        self._local: LocalMachine | None = None
 
     # What the connection tells us ------------------------------------------------------------------------------------
 
@@ -164,7 +172,7 @@ class Watch:
         while True:
             if loop.time() >= stats_due:
                 await self._quietly(self.refresh_stats)
-                stats_due = loop.time() + (STATS_BUSY if self._busy() else STATS_IDLE)
+                stats_due = loop.time() + self._until_stats()
             try:
                 async with asyncio.timeout(min(BUSY if self._busy() else IDLE, max(0.0, stats_due - loop.time()))):
                     await self._changed.wait()
@@ -175,6 +183,11 @@ class Watch:
             began = loop.time()
             await self._quietly(self.refresh_queue)
             await asyncio.sleep(max(SPACING, SHARE * (loop.time() - began)))
+
+    def _until_stats(self) -> float:
+        if not self.attention:
+            return STATS_UNWATCHED
+        return max(STATS_BUSY if self._busy() else STATS_IDLE, STATS_SHARE * (self._state().link.latency or 0.0))
 
     def _busy(self) -> bool:
         state = self._state()
@@ -199,6 +212,9 @@ class Watch:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._local is not None:
+            self._local.close()
+            self._local = None
 
     # The queue -------------------------------------------------------------------------------------------------------
 
@@ -342,6 +358,18 @@ class Watch:
         stats = await self._http.system_stats()
         self._dispatch(c.Measured(loop.time() - began))
         self._dispatch(c.StatsSeen(stats))
+        if self._http.target.is_loopback and self.attention:
+            await self._look_here()
+
+    async def _look_here(self) -> None:
+        """If the server runs on this machine, ask the machine, too: no server tells the load of its GPUs."""
+        from comfytui.state.local_machine import LocalMachine, is_here  # psutil, for those who need it
+
+        if not is_here(self._http.target, self._state().stats):
+            return
+        if self._local is None:
+            self._local = await asyncio.to_thread(LocalMachine)
+        self._dispatch(c.LocalSeen(await asyncio.to_thread(self._local.read, self._clock())))
 
     def _skew(self) -> float:
         """Seconds to add to the server's times to have ours; 0 if the clocks agree well enough."""
