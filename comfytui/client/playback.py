@@ -45,6 +45,8 @@ class Playback:
                 self._paths.setdefault((row.method, row.path), []).append(row)
         self._entries = _entries(recording)
         self._ended: set[str] = set()  # jobs whose end was sent
+        self._will_end = {ended for row in self._frames if (ended := _ended(row))}
+        self._listed: dict[str, tuple[str, list[object]]] = {}  # by id: which list of the queue, and its item
         self._next: dict[str, int] = {}  # by client: the first frame that it did not get
         self._client_id = recording.client_id
         self._told = 0.0  # when the last change of the queue was told, that was sent
@@ -106,6 +108,8 @@ class Playback:
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # whoever asked has gone, or does not speak HTTP
+        except asyncio.CancelledError:
+            pass  # the loop ends; asyncio's own callback would print what is no error
         finally:
             self._open.discard(writer)
             writer.close()
@@ -151,7 +155,7 @@ class Playback:
         newer = [row for row in rows if row.asked >= self._told] or rows[-1:]
         row = min(newer, key=lambda row: abs(row.asked - now))
         if path == "/queue" and row.status == 200:
-            return 200, row.content_type, self._ours(self._without_ended(row.data))
+            return 200, row.content_type, self._ours(self._in_step(row.data))
         text = "json" in row.content_type
         return row.status, row.content_type, self._ours(row.data) if text else row.data
 
@@ -170,16 +174,22 @@ class Playback:
         offset = _number(query.get("offset"), max(0, len(entries) - count))
         return json.dumps(dict(entries[offset : offset + count])).encode()
 
-    def _without_ended(self, data: bytes) -> bytes:
-        """Who recorded may have left before asking for the queue once more: what has ended is not in it."""
+    def _in_step(self, data: bytes) -> bytes:
+        """A queue that agrees with the frames that were sent: without what has ended, and with what will be told to end."""
         try:
             value = json.loads(data)
         except ValueError:
             return data
-        for name, items in value.items() if isinstance(value, dict) else ():
-            if isinstance(items, list):
-                gone = [item for item in items if isinstance(item, list) and len(item) > 1 and item[1] in self._ended]
-                value[name] = [item for item in items if item not in gone]
+        lists = value if isinstance(value, dict) else {}
+        listed: dict[str, tuple[str, list[object]]] = {}
+        for name, items in lists.items():
+            for item in items if isinstance(items, list) else ():
+                if isinstance(item, list) and len(item) > 1 and isinstance(item[1], str):
+                    listed[item[1]] = (name, item)
+        missing = {key: found for key, found in self._listed.items() if key not in listed and key in self._will_end}
+        self._listed = {key: found for key, found in {**listed, **missing}.items() if key not in self._ended}
+        for name in lists:
+            lists[name] = [item for where, item in self._listed.values() if where == name]
         return json.dumps(value).encode()
 
     def _note(self, row: Row) -> None:
@@ -189,15 +199,8 @@ class Playback:
         if row.kind != "text" or not _TELLS.search(row.data[:80]):
             return
         self._told = max(self._told, row.t)
-        try:
-            value = json.loads(row.data)
-            kind, about = value["type"], value["data"]
-            if kind == "execution_start":
-                self._ended.discard(about["prompt_id"])
-            elif kind != "status" and (kind != "executing" or about["node"] is None):
-                self._ended.add(about["prompt_id"])
-        except (ValueError, LookupError, TypeError):
-            return  # a server that sent nonsense; so do we
+        if ended := _ended(row):
+            self._ended.add(ended)
 
     def _ours(self, data: bytes) -> bytes:
         """Jobs of the one who recorded are those of the one who watches."""
@@ -259,6 +262,20 @@ class Playback:
             await writer.drain()
         self.finished.set()
         await asyncio.Event().wait()
+
+
+def _ended(row: Row) -> str:
+    """The job of which a frame tells the end; "" if it tells none."""
+    if row.kind != "text" or not _TELLS.search(row.data[:80]):
+        return ""
+    try:
+        value = json.loads(row.data)
+        kind, about = value["type"], value["data"]
+        if kind in ("status", "execution_start") or (kind == "executing" and about["node"] is not None):
+            return ""
+        return str(about["prompt_id"])
+    except (ValueError, LookupError, TypeError):
+        return ""  # the server sent nonsense, and so do we
 
 
 def _entries(recording: Recording) -> dict[str, tuple[float, object]]:

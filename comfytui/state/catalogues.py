@@ -37,7 +37,7 @@ class Catalogues:
             return None
         try:
             value = msgspec.json.decode(zlib.decompressobj().decompress(row[0], MAX_BYTES))
-        except (zlib.error, msgspec.DecodeError):
+        except (zlib.error, msgspec.DecodeError, TypeError):
             return None
         if not isinstance(value, dict) or not value or not all(isinstance(node, dict) for node in value.values()):
             return None

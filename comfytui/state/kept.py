@@ -167,7 +167,7 @@ def _request(row: tuple[Any, ...]) -> Request | None:
         unpacked = zlib.decompressobj()
         text = unpacked.decompress(packed, MAX_BODY)
         body = json.loads(text)
-    except (zlib.error, ValueError, RecursionError):
+    except (zlib.error, ValueError, TypeError, RecursionError):
         return None
     if not isinstance(body, dict) or not isinstance(body.get("prompt"), dict):
         return None

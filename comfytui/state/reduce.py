@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from comfytui.client import messages as m
 from comfytui.client import sanitize
 from comfytui.state import changes as c
-from comfytui.state import keeping, runs
+from comfytui.state import keeping, runs, times
 from comfytui.state.about import about
 from comfytui.state.ageing import aged
 from comfytui.state.jobs import Jobs
@@ -148,7 +148,7 @@ def _accepted(state: ServerState, event: c.Accepted, at: float) -> ServerState:
     )
     state = runs.store(state, job)
     if job.state is not JobState.WAITING:
-        return state
+        return times.learned(state, job)  # it ended before we were told that it was accepted
     if again:
         history = tuple(item for item in state.history if item != job.id)
         state = keeping.in_order(replace(state, history=history), state.held)
