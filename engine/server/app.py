@@ -143,6 +143,10 @@ async def _refuse_clearly(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except BadBodyError as error:
         return refusal("invalid_request", "The request cannot be understood", str(error))
+    except web.HTTPRequestEntityTooLarge as error:
+        if (error.text or "").startswith("Maximum request body"):  # the framework's own words, which know no flag
+            error.text = f"{error.text}. The flag --max-upload-size sets it"
+        raise
     except web.HTTPException:
         raise
     except StoreError as error:

@@ -64,7 +64,7 @@ def shallow(value: Any, text: bytes) -> Any:
     if text.count(b"[") + text.count(b"{") <= limits.DEPTH:
         return value
     level: list[Any] = [value]
-    for _ in range(limits.DEPTH + 1):
+    for _ in range(limits.DEPTH):
         inner: list[Any] = []
         for one in level:
             if type(one) is dict:

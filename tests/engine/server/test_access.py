@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 from pathlib import Path
@@ -136,9 +137,11 @@ async def test_a_browser_logs_in_with_the_form(tmp_path: Path) -> None:
         # The cookie does not help a page of another site, even if a browser sent it.
         async with rig.client.post("/interrupt", headers=pair | evil) as response:
             assert response.status == 403
-    async with started(tmp_path / "other", "--token", TOKEN + "2") as rig:
-        async with rig.client.get("/queue", headers=pair) as response:
-            assert response.status == 401
+    async with (
+        started(tmp_path / "other", "--token", TOKEN + "2") as rig,
+        rig.client.get("/queue", headers=pair) as response,
+    ):
+        assert response.status == 401
 
 
 async def test_behind_tls_of_a_proxy_the_cookie_is_for_tls_alone(tmp_path: Path) -> None:
@@ -235,3 +238,43 @@ def test_where_the_token_comes_from(tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_what_is_open_is_said(flags: list[str], words: str | None) -> None:
     said = gate.warnings(parse(flags))
     assert (words is None and not said) or (words is not None and words in said[0])
+
+
+async def test_no_header_breaks_the_gate(tmp_path: Path) -> None:
+    """Requests by hand, of which each is answered or cut off, and none with 500."""
+    values = [
+        b"",
+        b"\xff\xfe",
+        b"\xed\xa0\x80",
+        b"a" * 7000,
+        b"=;=;=",
+        b"%00",
+        b"Bearer \xc3\xa9",
+        b"{",
+        b"\x7f",
+        b"a,b,,",
+        b"::",
+        b"[",
+        b"*",
+    ]
+    async with started(tmp_path, *FLAGS) as rig:
+        for name in (
+            b"Host",
+            b"Origin",
+            b"Cookie",
+            b"Authorization",
+            b"Sec-WebSocket-Protocol",
+            b"Accept",
+            b"Sec-Fetch-Site",
+        ):
+            for value in values:
+                for path in (b"/queue", b"/ws?token=%ed%a0%80", b"/login", b"/health"):
+                    head = b"" if name == b"Host" else b"Host: localhost\r\n"
+                    reader, writer = await asyncio.open_connection(rig.client.host, rig.client.port)
+                    writer.write(
+                        b"GET %s HTTP/1.1\r\n%s%s: %s\r\nConnection: close\r\n\r\n" % (path, head, name, value)
+                    )
+                    status = await reader.readline()
+                    writer.close()
+                    assert b" 500 " not in status, (name, value, path)
+                    assert path in (b"/login", b"/health") or b" 200 " not in status

@@ -207,9 +207,12 @@ async def test_cross_site_calls_are_allowed_when_asked_for(tmp_path: Path) -> No
         async with rig.client.options("/prompt") as response:
             assert (response.status, await response.read()) == (200, b"")
             assert "POST" in response.headers["Access-Control-Allow-Methods"]
-    async with started(tmp_path / "any", "--enable-cors-header") as rig:
-        async with rig.client.get("/queue", headers={"Origin": "http://evil.example"}) as response:
-            assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    evil = {"Origin": "http://evil.example"}
+    async with (
+        started(tmp_path / "any", "--enable-cors-header") as rig,
+        rig.client.get("/queue", headers=evil) as response,
+    ):
+        assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (200, "*")
 
 
 async def test_without_the_flag_no_answer_allows_another_site(rig: Rig) -> None:
@@ -233,6 +236,9 @@ async def test_unknown_paths_and_methods(rig: Rig) -> None:
 
 
 async def test_bodies_over_the_limit_are_refused(tmp_path: Path) -> None:
-    async with started(tmp_path, "--max-upload-size", "0.01") as rig:
-        async with rig.client.post("/prompt", data=b" " * 20_000) as response:
-            assert response.status == 413
+    async with (
+        started(tmp_path, "--max-upload-size", "0.01") as rig,
+        rig.client.post("/prompt", data=b" " * 20_000) as response,
+    ):
+        assert response.status == 413
+        assert "--max-upload-size" in await response.text()
