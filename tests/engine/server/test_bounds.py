@@ -92,7 +92,9 @@ async def test_the_queue_is_bounded_by_a_flag(tmp_path: Path) -> None:
             await rig.submit()
         text = await refused(rig, {"prompt": {"1": NODE}}, status=429)
         assert "2 are the limit (--max-queue)" in text
+        rig.worker.executed.clear()
         rig.finish()
+        await rig.worker.executed.wait()  # the next one left the queue
         await rig.submit()
 
 
