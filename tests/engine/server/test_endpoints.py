@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 from yarl import URL
 
@@ -230,3 +231,42 @@ async def test_a_number_that_no_message_carries_is_an_error_of_its_node(
     assert (status, error["type"]) == (400, "value_bigger_than_max")
     assert error["message"] == f"Value {given} bigger than max of 16384"
     assert error["extra_info"]["received_value"] == value
+
+
+async def test_a_client_that_comes_back_is_told_where_its_prompt_is_and_hears_the_rest(engine: RunningEngine) -> None:
+    graph = {
+        "1": {"class_type": "EmptyLatentImage", "inputs": {"width": 8192, "height": 8192, "batch_size": 1}},
+        "2": {
+            "class_type": "LatentUpscaleBy",
+            "inputs": {"samples": ["1", 0], "upscale_method": "bislerp", "scale_by": 1},
+        },
+        "3": {
+            "class_type": "LatentUpscaleBy",
+            "inputs": {"samples": ["2", 0], "upscale_method": "area", "scale_by": 0.1},
+        },
+        "4": {"class_type": "SaveLatent", "inputs": {"samples": ["3", 0], "filename_prefix": "back"}},
+    }
+    children = psutil.Process(engine.process.pid).children()
+    worker = next(one for one in children if any("engine.worker" in word for word in one.cmdline()))
+    async with aiohttp.ClientSession() as session, asyncio.timeout(120):
+        url = f"{engine.url}/ws?clientId=returns"
+        async with session.ws_connect(url) as first:
+            async with session.post(f"{engine.url}/prompt", json={"prompt": graph, "client_id": "returns"}) as response:
+                prompt_id = (await response.json())["prompt_id"]
+            while (event := await first.receive_json())["type"] != "executing" or event["data"]["node"] != "2":
+                pass
+            worker.suspend()  # so that it is still there when the client comes back
+        try:
+            async with session.ws_connect(url) as second:
+                greeting = [await second.receive_json(), await second.receive_json()]
+                worker.resume()
+                assert greeting[0]["data"] == {"status": {"exec_info": {"queue_remaining": 1}}, "sid": "returns"}
+                assert greeting[1] == {"type": "executing", "data": {"node": "2"}}
+                rest = [await second.receive_json()]
+                while rest[-1]["type"] != "executing" or rest[-1]["data"]["node"] is not None:
+                    rest.append(await second.receive_json())
+        finally:
+            worker.resume()
+    assert rest[-1]["data"]["prompt_id"] == prompt_id
+    assert [one["data"]["node"] for one in rest if one["type"] == "executed"] == ["4"]
+    assert "execution_success" in [one["type"] for one in rest]
