@@ -20,7 +20,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 import pyte
@@ -36,6 +36,13 @@ _ANSWERS: tuple[tuple[bytes, bytes], ...] = (
 _UNKNOWN = re.compile(rb"\x1b[P_].*?\x1b\\|\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p", re.S)
 
 
+def _all(question: bytes, data: bytes) -> Iterator[int]:
+    at = data.find(question)
+    while at >= 0:
+        yield at
+        at = data.find(question, at + len(question))
+
+
 class Terminal:
     """A program in a pty of a given size. Use it as a context manager: leaving stops the program."""
 
@@ -46,7 +53,14 @@ class Terminal:
         rows: int = 40,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        drain: float | None = None,
+        answers: bool = True,
     ) -> None:
+        """`drain`: bytes a second that the terminal takes, None for all it can. `answers`: it answers questions."""
+        self.drain = drain
+        self.answers = answers
+        self._drained_to = time.monotonic()
+        self._tail = b""
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
@@ -60,7 +74,16 @@ class Terminal:
     @staticmethod
     def _child(command: Sequence[str], columns: int, rows: int, env: Mapping[str, str], cwd: str | None) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
-        for name in ("COLUMNS", "LINES", "NO_COLOR", "TMUX"):  # the test's own terminal must not show through
+        for name in (
+            "COLUMNS",
+            "LINES",
+            "NO_COLOR",
+            "TMUX",
+            "STY",
+            "SSH_CONNECTION",
+            "SSH_TTY",
+            "SSH_CLIENT",
+        ):  # the test's own terminal must not show through
             if name not in env:
                 environment.pop(name, None)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, rows * 20, columns * 10))
@@ -84,21 +107,45 @@ class Terminal:
 
     def read(self, timeout: float = 0.02) -> int | None:
         """Take what the program wrote; the number of bytes, 0 if nothing came, None when it has ended."""
+        if (most := self._allowed(timeout)) == 0:
+            return 0
         ready, _, _ = select.select([self._fd], [], [], timeout)
         if not ready:
+            self._drained_to = time.monotonic()  # what is not used is not saved up
             return 0
         try:
-            data = os.read(self._fd, 65536)
+            data = os.read(self._fd, most)
         except OSError:  # how Linux tells that the other end is closed
             return None
         if not data:
             return None
         self.raw += data
-        for question, answer in _ANSWERS:
-            if question in data:
-                os.write(self._fd, answer)
+        if self.drain is not None:
+            self._drained_to += len(data) / self.drain
+        self._answer(data)
         self._stream.feed(_UNKNOWN.sub(b"", data))
         return len(data)
+
+    def _allowed(self, timeout: float) -> int:
+        """Bytes that may be read now, at the drain rate; waits at most `timeout` for some."""
+        if self.drain is None:
+            return 65536
+        if (wait := self._drained_to - time.monotonic()) > 0:
+            time.sleep(min(wait, timeout))
+            if wait > timeout:
+                return 0
+        return max(1, min(65536, int(self.drain * 0.01)))  # a hundredth of a second's worth
+
+    def _answer(self, data: bytes) -> None:
+        """Answer each question once, also one that came in two pieces."""
+        data = self._tail + data
+        at = 0
+        if self.answers:
+            found = sorted((place, question, answer) for question, answer in _ANSWERS for place in _all(question, data))
+            for place, question, answer in found:
+                os.write(self._fd, answer)
+                at = place + len(question)
+        self._tail = data[max(at, len(data) - 10) :]
 
     @property
     def text(self) -> str:

@@ -21,6 +21,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from comfytui.tui.terminal import restore
 from comfytui.tui.terminal.pace import Pace
 from comfytui.tui.terminal.replies import Found, Replies
+from comfytui.tui.terminal.shown import Shown
 from comfytui.tui.terminal.writer import Writer
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from textual.message import Message
 
 LAST_WORDS: Final = 3.0  # seconds that a slow terminal gets for the sequences that restore it
+SYNC_START: Final = "\x1b[?2026h"  # as Textual writes them, each in a write of its own
+SYNC_END: Final = "\x1b[?2026l"
+DRAWING: Final = 6  # characters of the shortest drawing: a move of the cursor
 LAST_ANSWER: Final = 1.5  # seconds to wait for an answer under way, which would else be typed into the shell
 
 
@@ -44,6 +48,8 @@ class PacedDriver(LinuxDriver):
         self._lock = threading.RLock()
         self._writer: Writer | None = None
         self._out: int | None = None
+        self._shown = Shown()
+        self._sync = False
         self._suspended = False
         self.resumed: Callable[[], None] = _nobody  # called in the loop when the program goes on after a stop
 
@@ -53,6 +59,8 @@ class PacedDriver(LinuxDriver):
         restore.end_on_signals(self._leave)
         self._out = restore.tty()
         self.pace = Pace()
+        self._shown.forget()
+        self._sync = False
         # Without one of our own: the descriptor that Textual's driver would use. A write to it may block our thread.
         out = sys.__stderr__.fileno() if self._out is None and sys.__stderr__ is not None else self._out
         self._writer = Writer(2 if out is None else out, self.pace, self._lock, self._moved)
@@ -74,9 +82,26 @@ class PacedDriver(LinuxDriver):
     # Output
 
     def write(self, data: str) -> None:
-        """Hand over text; returns at once."""
-        if self._writer is not None:
-            self._writer.write(data)
+        """Hand over text; returns at once. Of a drawing only what changes the screen is sent."""
+        if self._writer is None:
+            return
+        if data == SYNC_START:
+            self._sync = True  # sent with the first byte that it is about, if there is one
+            return
+        if data == SYNC_END:
+            if not self._sync:
+                self._writer.write(data)
+            self._sync = False
+            return
+        if len(data) >= DRAWING and data.startswith("\x1b[") and not data.startswith("\x1b[?"):
+            data = self._shown.update(data)
+        if data:
+            self._writer.write(SYNC_START + data if self._sync else data)
+            self._sync = False
+
+    def forget_screen(self) -> None:
+        """Somebody else may have drawn over us: what comes next is sent whole."""
+        self._shown.forget()
 
     def ask(self) -> None:
         """Ask behind what was written, however little it is: `moved` follows when it is drawn."""
@@ -185,6 +210,8 @@ class PacedDriver(LinuxDriver):
         if isinstance(message, events.CursorPosition):  # an answer whose escape came in a read of its own
             self._answered()
             return
+        if isinstance(message, (events.Resize, events.AppFocus)):
+            self._shown.forget()  # terminals move and cut lines when they are resized; focus: a chance to repair
         super().process_message(message)
 
     def _answered(self) -> None:

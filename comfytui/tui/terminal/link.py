@@ -7,14 +7,12 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from comfytui.tui.terminal.pace import Plan, plan
+from comfytui.tui.terminal.pace import SETTLED, Plan, plan
 
 if TYPE_CHECKING:
     from textual.app import App
 
     from comfytui.tui.terminal.driver import PacedDriver
-
-SETTLED = 512  # bytes on their way that count as none: an answer is never asked for less
 
 
 class Link:

@@ -16,7 +16,9 @@ QUESTION: Final = "\x1b[6n"  # DSR: the oldest question there is; multiplexers a
 ASK_EVERY: Final = 1_024  # bytes between questions: what is smaller than a list's line costs no question
 PATIENCE: Final = 2.0  # seconds for an answer, beyond what the bytes before it need
 GIVE_UP: Final = 2  # questions without an answer, after which none is asked
-ENOUGH: Final = 1_200  # bytes that a measurement needs; fewer measure the scheduler
+SETTLED: Final = 512  # bytes on their way that count as none: no question follows so few
+ENOUGH: Final = 2_000  # bytes that a measurement needs; fewer measure the scheduler
+NOISE: Final = 0.02  # seconds of every delay that are the machines' and not the line's
 KEEP: Final = 0.7  # of the older measurements, at each new one
 FASTEST: Final = 8_000_000.0  # bytes a second; beyond it nothing changes
 
@@ -105,7 +107,7 @@ class Pace:
 
     def write(self, size: int, now: float) -> None:
         """`size` bytes were handed over."""
-        if self.waiting <= 0:
+        if self.waiting <= SETTLED:
             self._busy_since = now
         self.written += size
 
@@ -113,7 +115,7 @@ class Pace:
         """Whether to ask behind what was written; if so, the question counts as written."""
         if self._asked is not None or self.written - self._asked_to < least or self._unanswered >= GIVE_UP:
             return False
-        fresh = self._busy_since >= self._last_answer
+        fresh = self._busy_since > self._last_answer
         self.written += len(QUESTION)
         self._asked_to = self.written
         self._asked = _Asked(self.written, now, fresh)
@@ -130,11 +132,9 @@ class Pace:
         size = asked.position - self.drawn
         began = max(self._busy_since, self._last_answer)
         travel = self.round_trip if asked.fresh else 0.0
-        self._measured(size, now - began - travel)
+        self._measured(size, now - began - travel - NOISE)
         self.drawn = asked.position
         self._last_answer = now
-        if self.waiting > 0:
-            self._busy_since = min(self._busy_since, now)
 
     def take(self, size: int, now: float) -> None:
         """The kernel took `size` bytes."""
