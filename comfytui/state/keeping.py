@@ -37,8 +37,8 @@ def on_held(state: ServerState, event: c.Held, at: float) -> ServerState:
     changed: list[Job] = []
     for item in event.jobs:
         job = state.jobs.get(item.prompt_id)
-        if job is not None and job.state in runs.ENDED:
-            continue
+        if job is not None and (job.state in runs.ENDED or job.state is JobState.RUNNING):
+            continue  # it was faster
         if job is not None and job.state is JobState.HELD:
             changed.append(replace(job, number=item.number))
             continue

@@ -31,7 +31,7 @@ MARK = Mark(star=True, note="for the cover")
         'lora:"film grain"', "-blimp", "-status:done", "seed:42", "steps:>=20 steps:<21", "cfg:6.5", "size:1024x768",
         "took:>60", "who:ours", "is:starred", "is:noted", "note:cover", "cover", "error:outofmemory", "id:ABCD", "abcd-1",
         "after:2026-11-02", "before:2026-11-03", "on:2026-11-02", "after:2026-11-02T11:59", "prompt:dusk negative:blur",
-        "name:portrait", "status:", 'an "open quote' [:2], "at:dusk" [:2], 'prompt:"red circ', "scheduler:karras",
+        "name:portrait", "status:", 'prompt:"red circ', "scheduler:karras",
         "lighthouse status:failed model:sdxl sampler:euler after:2026-11-01",
     ],
 )  # fmt: skip
