@@ -330,7 +330,7 @@ def on_error(state: ServerState, event: m.ExecutionError, at: float) -> ServerSt
 
 
 def on_interrupted(state: ServerState, event: m.ExecutionInterrupted, at: float) -> ServerState:
-    job = _ending(state, event.prompt_id)
+    job = _ending(state, event.prompt_id, mine=False)  # told to everybody if nobody submitted it
     if job is None:
         return state
     nodes = _with_state(job.nodes, event.node_id, NodeState.INTERRUPTED, at)
@@ -338,9 +338,9 @@ def on_interrupted(state: ServerState, event: m.ExecutionInterrupted, at: float)
     return finish(state, replace(job, state=JobState.INTERRUPTED, ended=at, nodes=nodes), at)
 
 
-def _ending(state: ServerState, prompt_id: str) -> Job | None:
+def _ending(state: ServerState, prompt_id: str, *, mine: bool = True) -> Job | None:
     """The job that an end is told of, also when we never saw it begin; None if it has ended for us already."""
-    job = state.jobs.get(prompt_id) or Job(id=prompt_id, state=JobState.RUNNING, mine=True)
+    job = state.jobs.get(prompt_id) or Job(id=prompt_id, state=JobState.RUNNING, mine=mine)
     return None if job.state in ENDED else job
 
 
