@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, field
 
-Images = Literal["auto", "truecolor", "256", "shades", "off"]
+Images = Literal["auto", "half", "none", "truecolor", "256", "shades", "off"]  # off: what none was called first
 Choice = Literal["ask", "yes", "no"]
 
 

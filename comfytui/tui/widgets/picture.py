@@ -20,6 +20,7 @@ from comfytui.tui.pictures import (
     changed,
     decode,
     depth_of_terminal,
+    fit_cells,
     price,
     render,
 )
@@ -198,9 +199,7 @@ class Picture(Widget):
         budget = self._budget
         if budget is None:
             budget = now.picture if self._moving else now.picture * STILL
-        if self._moving:
-            columns, rows = now.cells(columns, rows)
-        return _Box(columns, rows, self._depth(), self._fit, budget)
+        return _Box(columns, rows, self._depth(), self._fit, budget, now if self._moving else None)
 
     def _depth(self) -> Depth:
         if self._fixed_depth is not None:
@@ -299,6 +298,7 @@ class _Box(NamedTuple):
     depth: Depth
     fit: Fit
     budget: int | None
+    plan: Plan | None  # of a stream: what the link takes decides the size too
 
 
 class _Made(NamedTuple):
@@ -316,7 +316,10 @@ def _make(source: bytes | Image.Image | None, box: _Box, before: Grid | None) ->
         image = decode(source or b"") if source is None or isinstance(source, bytes) else source
     except PictureError as error:
         return _Made(None, [], [], str(error))
-    drawn: Drawn = render(image, box.cols, box.rows, box.depth, fit=box.fit, budget=box.budget, before=before)
+    columns, rows = box.cols, box.rows
+    if box.plan is not None and box.fit is Fit.CONTAIN:
+        columns, rows = box.plan.cells(*fit_cells(*image.size, columns, rows))
+    drawn: Drawn = render(image, columns, rows, box.depth, fit=box.fit, budget=box.budget, before=before)
     reason = "" if drawn.lines else f"picture {image.width}×{image.height} (pictures are off)"
     return _Made(image, drawn.lines, drawn.cells, reason)
 

@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,15 +19,24 @@ from comfytui.tui.pictures import (
     Depth,
     Fit,
     PictureError,
+    changed,
     decode,
     depth_of_terminal,
     fit_cells,
-    halfblock,
-    render,
     scale,
 )
+from comfytui.tui.pictures import halfblock as encode
+from comfytui.tui.pictures import render as draw
 
 SYSTEMS = {Depth.TRUECOLOR: "truecolor", Depth.EIGHT_BIT: "256", Depth.SHADES: None}
+
+
+def halfblock(*arguments: Any, **options: Any) -> list[Strip]:
+    return encode(*arguments, **options).lines
+
+
+def render(*arguments: Any, **options: Any) -> list[Strip]:
+    return draw(*arguments, **options).lines
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -256,3 +266,26 @@ def test_depth_follows_the_terminal(system: str | None, no_color: bool, images: 
 
 def test_no_pictures_no_lines() -> None:
     assert render(noise(4, 4), 10, 10, Depth.NONE) == []
+
+
+# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_a_stream_only_what_changed_is_sent_again() -> None:
+    image = Image.radial_gradient("L").convert("RGB")
+    first = draw(image, 40, 20, Depth.TRUECOLOR, budget=100_000)
+    hardly = image.point(lambda value: min(255, value + 2))
+    second = draw(hardly, 40, 20, Depth.TRUECOLOR, before=first.cells, budget=100_000)
+    assert not any(changed(old, new) for old, new in zip(first.lines, second.lines, strict=True))
+    hardly.paste("red", (0, 0, 64, 64))
+    third = draw(hardly, 40, 20, Depth.TRUECOLOR, before=second.cells, budget=100_000)
+    spans = {y: changed(old, new) for y, (old, new) in enumerate(zip(second.lines, third.lines, strict=True))}
+    assert all(spans[y] and spans[y][-1][1] <= 11 for y in range(5)) and not any(spans[y] for y in range(6, 20))
+
+
+def test_a_long_stream_does_not_drift_from_the_picture() -> None:
+    drawn = None
+    for level in range(0, 200, 2):
+        image = Image.new("RGB", (8, 8), (level, level, level))
+        drawn = draw(image, 4, 2, Depth.TRUECOLOR, before=None if drawn is None else drawn.cells)
+        assert abs(drawn.cells[0][0][0][0] - level) <= 12
