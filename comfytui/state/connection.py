@@ -210,6 +210,7 @@ class Connection:
         self._closing.set()
         await self._watch.stop()
         await self._http.aclose()
+        self._owner.release()
 
     def retry_now(self) -> None:
         """Do not wait any longer: try to connect at once (also after a refusal)."""
