@@ -10,7 +10,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
     # No scripts, no frames around it: a page of somebody else must not dress up as the one that asks.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    # Not `no-referrer`: with it browsers send the form with `Origin: null`, which is nobody's page and is refused.
+    "Referrer-Policy": "same-origin",
 }
 
 
