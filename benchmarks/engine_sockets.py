@@ -26,6 +26,7 @@ from benchmarks.result import Result
 from benchmarks.server import Running, running
 
 CROWD, STEPS, ROUNDS = 1000, 60, 5
+SETTLE = 3  # seconds
 EVENTS = {1: 20_000, 100: 500, 1000: 50}
 EXAMPLE = Path(__file__).parents[1] / "examples" / "txt2img-demo.json"
 
@@ -110,8 +111,10 @@ def _cost() -> Iterator[Result]:
             alone, crowded = [], []
             for number in range(ROUNDS):
                 seed = 1 + number * 2 + mine * 1000
+                time.sleep(SETTLE)  # coming and going costs too, and is not what is measured
                 alone.append(asyncio.run(_run(engine, seed, mine)))
                 with onlookers(urlsplit(engine.url).netloc, CROWD - 1):
+                    time.sleep(SETTLE)
                     crowded.append(asyncio.run(_run(engine, seed + 1, mine)))
             for index, measure in enumerate(("clock", "processor")):
                 with_crowd = statistics.median(one[index] for one in crowded)
