@@ -25,7 +25,7 @@ import msgspec
 import psutil
 
 from comfytui.settings.files import state_dir, write_whole
-from comfytui.settings.servers import ENGINE_TOKEN, split_token
+from comfytui.settings.servers import ENGINE_TOKEN, TOKEN, split_token
 
 NEEDED = ("aiohttp", "torch", "diffusers", "transformers", "safetensors")
 INSTALL = "pip install 'comfytui[engine]'"
@@ -248,6 +248,7 @@ class LocalEngine:
                 raise EngineError(f"the local engine is not installed ({', '.join(absent)} missing): {INSTALL}")
             command = (sys.executable, "-m", "engine")
         env = _environment() if self._command is None else dict(os.environ)
+        env.pop(TOKEN, None)  # of other servers: custom nodes in the engine have no business with it
         if self._token:
             env[ENGINE_TOKEN] = self._token
         try:

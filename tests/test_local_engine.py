@@ -235,3 +235,38 @@ async def test_a_foreign_engine_in_the_current_folder_is_not_ours(
     ended = await until(engine, Phase.CRASHED)
     assert "an impostor" not in ended.log
     assert any("speaks ComfyUI" in line for line in ended.log)
+
+
+async def test_a_token_goes_by_the_environment_and_the_dashboards_own_does_not_go(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMFYTUI_TOKEN", "of-another-server")
+    monkeypatch.delenv("COMFYTUI_ENGINE_TOKEN", raising=False)
+    script = tmp_path / "tell.py"
+    script.write_text("import json, os, sys; json.dump([sys.argv, dict(os.environ)], open(sys.argv[1], 'w'))")
+    told = tmp_path / "told.json"
+    engine = LocalEngine(
+        port,
+        ("--token", "of-the-engine", "--cpu"),
+        clean=str,
+        folder=tmp_path / "state",
+        command=(sys.executable, str(script), str(told)),
+    )
+    await engine.start()
+    await until(engine, Phase.CRASHED)
+    arguments, environment = json.loads(told.read_text())
+    assert arguments[2:] == ["--port", str(port), "--cpu"]
+    assert environment["COMFYTUI_ENGINE_TOKEN"] == "of-the-engine"
+    assert "COMFYTUI_TOKEN" not in environment
+    await engine.stop()
+
+
+@pytest.mark.parametrize(("realm", "ours"), [("comfytui", True), ("router", False)])
+async def test_an_engine_that_wants_its_token_is_one(port: int, realm: str, ours: bool) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm="{realm}"\r\n\r\n{{}}'.encode())
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", port):
+        assert await local_engine.answers(port) is ours
