@@ -79,3 +79,11 @@ class HistoryRow(msgspec.Struct, frozen=True):
     outputs_count: int
     preview: bytes | None
     error: bytes | None
+    seq: int = 0  # its place among those that ended
+
+    @property
+    def duration(self) -> int:
+        """In ms, as the history is sorted by it; 0 for a job without a beginning or an end."""
+        if self.start_time is None or self.end_time is None:
+            return 0
+        return max(0, self.end_time - self.start_time)

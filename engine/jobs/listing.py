@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,16 +83,23 @@ def finished_job(row: HistoryRow) -> dict[str, Any]:
     return _without_none(told)
 
 
+def sort_key(by: str) -> Callable[[Mapping[str, Any]], int]:
+    """What jobs are sorted by: `created_at` or `execution_duration` (jobs without one count as 0)."""
+    return _duration if by == "execution_duration" else _created
+
+
+def _duration(job: Mapping[str, Any]) -> int:
+    start, end = job.get("execution_start_time"), job.get("execution_end_time")
+    return 0 if start is None or end is None else max(0, int(end) - int(start))
+
+
+def _created(job: Mapping[str, Any]) -> int:
+    return int(job["create_time"])
+
+
 def in_order(jobs: list[dict[str, Any]], by: str, descending: bool) -> list[dict[str, Any]]:
-    """Sorted by `created_at` or `execution_duration` (jobs without one count as 0)."""
-
-    def duration(job: dict[str, Any]) -> int:
-        return int(job.get("execution_end_time", 0) - job.get("execution_start_time", 0)) if _ended(job) else 0
-
-    def created(job: dict[str, Any]) -> int:
-        return int(job["create_time"])
-
-    return sorted(jobs, key=duration if by == "execution_duration" else created, reverse=descending)
+    """Sorted; at the same moment they stay as they are."""
+    return sorted(jobs, key=sort_key(by), reverse=descending)
 
 
 class Span(NamedTuple):
@@ -123,14 +131,29 @@ def merge(
     return ordered[offset - first :] if limit is None else ordered[offset - first : offset - first + limit]
 
 
+async def weave(
+    live: list[dict[str, Any]], ended: AsyncIterator[Iterable[dict[str, Any]]], by: str, descending: bool
+) -> AsyncIterator[dict[str, Any]]:
+    """As `merge`, for a history that is too long for a list: `ended` brings it in pieces, in order."""
+    waiting, key = deque(in_order(live, by, descending)), sort_key(by)
+    async for piece in ended:
+        for job in piece:
+            there = key(job)
+            while waiting and (key(waiting[0]) >= there if descending else key(waiting[0]) <= there):
+                yield waiting.popleft()
+            yield job
+    for job in waiting:
+        yield job
+
+
 def page(jobs: list[dict[str, Any]], limit: int | None, offset: int, total: int) -> dict[str, Any]:
     """The page `jobs`, and where it is."""
-    more = offset + len(jobs) < total
-    return {"jobs": jobs, "pagination": {"offset": offset, "limit": limit, "total": total, "has_more": more}}
+    return {"jobs": jobs, "pagination": pagination(len(jobs), limit, offset, total)}
 
 
-def _ended(job: dict[str, Any]) -> bool:
-    return "execution_end_time" in job and "execution_start_time" in job
+def pagination(shown: int, limit: int | None, offset: int, total: int) -> dict[str, Any]:
+    """Where a page of `shown` jobs is in the whole list."""
+    return {"offset": offset, "limit": limit, "total": total, "has_more": offset + shown < total}
 
 
 def _without_none(told: dict[str, Any]) -> dict[str, Any]:

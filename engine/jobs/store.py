@@ -31,6 +31,7 @@ class Stretch(NamedTuple):
 
 
 _LIGHT = "id, number, status, workflow_id, create_time, start_time, end_time"
+_MORE = "outputs_count, preview, error, seq"
 
 
 class JobStore:
@@ -44,7 +45,7 @@ class JobStore:
     # ── waiting jobs ────────────────────────────────────────────────────────────────────────────
 
     async def load(self) -> tuple[list[Job], int]:
-        """Waiting jobs in no special order, with the number the next job gets."""
+        """Waiting jobs in the order of their arrival, with the number the next job gets."""
         return await self._work.run(_load)
 
     async def add(self, job: Job) -> None:
@@ -125,7 +126,7 @@ class JobStore:
         return None if row is None else _entry(row[0], row[1])
 
     async def row(self, prompt_id: str) -> HistoryRow | None:
-        sql = f"SELECT {_LIGHT}, outputs_count, preview, error FROM history JOIN body USING (seq) WHERE id = ?"  # noqa: S608 - constants
+        sql = f"SELECT {_LIGHT}, {_MORE} FROM history JOIN body USING (seq) WHERE id = ?"  # noqa: S608 - constants
         row = await self._work.run(lambda db: db.execute(sql, (prompt_id,)).fetchone())
         return None if row is None else HistoryRow(*row)
 
@@ -155,6 +156,25 @@ class JobStore:
 
         return await self._work.run(read)
 
+    async def page_after(
+        self,
+        last: HistoryRow,
+        statuses: Sequence[str],
+        workflow_id: str | None,
+        by: SortKey = "create_time",
+        *,
+        descending: bool = True,
+        limit: int,
+    ) -> list[HistoryRow]:
+        """What follows `last` in the order of `page`: how a long list is read in pieces, whatever ends meanwhile."""
+        key = last.duration if by == "duration" else last.create_time
+        sql, values = page_query(statuses, workflow_id, by, descending, backwards=False, after=(key, last.seq))
+
+        def read(db: Connection) -> list[HistoryRow]:
+            return [HistoryRow(*row) for row in db.execute(sql, (*values, limit, 0))]
+
+        return await self._work.run(read) if statuses else []
+
     async def forget(self, prompt_ids: Sequence[str] | None) -> None:
         """Delete entries of the history; None deletes all. Raises `StoreError`."""
 
@@ -169,26 +189,39 @@ class JobStore:
 
 
 def page_query(
-    statuses: Sequence[str], workflow_id: str | None, by: SortKey, descending: bool, backwards: bool
-) -> tuple[str, list[str]]:
+    statuses: Sequence[str],
+    workflow_id: str | None,
+    by: SortKey,
+    descending: bool,
+    backwards: bool,
+    after: tuple[int, int] | None = None,
+) -> tuple[str, list[str | int]]:
     """The statement behind `JobStore.page`, with its values but for limit and offset.
 
-    An ordered walk along an index, or one for each status, merged; `backwards` from the page's end. Nothing is sorted
-    but the page itself.
+    An ordered walk along an index, or one for each status, merged; `backwards` from the page's end, or from behind the
+    entry whose key and `seq` are `after`. Nothing is sorted but the page itself.
     """
     way, along = ("DESC", "ASC") if descending else ("ASC", "DESC")
     walked = along if backwards else way
-    where, filters = ("", ()) if workflow_id is None else (" AND workflow_id = ?", (workflow_id,))
-    values: list[str] = []
-    if set(statuses) == set(STATUSES) and workflow_id is None:
-        walks = f"SELECT {by} AS k, seq FROM history"  # noqa: S608 - constants
-    else:
-        walk = f"SELECT {by} AS k, seq FROM history WHERE status = ?{where}"  # noqa: S608 - constants
-        walks = " UNION ALL ".join([walk] * len(statuses))
-        values = [value for status in statuses for value in (status, *filters)]
-    chosen = f"SELECT k, seq FROM ({walks} ORDER BY k {walked}, seq {walked} LIMIT ? OFFSET ?)"  # noqa: S608 - constants
+    filters: list[tuple[str, str | int]] = [] if workflow_id is None else [("workflow_id = ?", workflow_id)]
+    beyond, bounds = "", tuple[int, ...]()
+    if after is not None:
+        # The first half alone lets the walk begin there; of equal keys the second one picks those that are left.
+        less = "<" if descending else ">"
+        beyond, bounds = f"{by} {less}= ? AND ({by} {less} ? OR seq {less} ?)", (after[0], *after)
+    values: list[str | int] = []
+    walks = []
+    every = set(statuses) == set(STATUSES) and workflow_id is None
+    for status in (None,) if every else statuses:
+        wanted = [*([] if status is None else [("status = ?", status)]), *filters]
+        conditions = [text for text, _ in wanted] + ([beyond] if beyond else [])
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        walks.append(f"SELECT {by} AS k, seq FROM history{where}")  # noqa: S608 - constants
+        values += [*(value for _, value in wanted), *bounds]
+    walks_text = " UNION ALL ".join(walks)
+    chosen = f"SELECT k, seq FROM ({walks_text} ORDER BY k {walked}, seq {walked} LIMIT ? OFFSET ?)"  # noqa: S608 - constants
     sql = (
-        f"SELECT {_LIGHT}, outputs_count, preview, error FROM ({chosen}) AS chosen "  # noqa: S608 - constants
+        f"SELECT {_LIGHT}, {_MORE} FROM ({chosen}) AS chosen "  # noqa: S608 - constants
         f"CROSS JOIN history USING (seq) CROSS JOIN body USING (seq) ORDER BY chosen.k {way}, chosen.seq {way}"
     )
     return sql, values
@@ -204,7 +237,7 @@ def _count(db: Connection, statuses: Sequence[str], workflow_id: str | None) -> 
 
 def _load(db: Connection) -> tuple[list[Job], int]:
     jobs = []
-    for body, attempts in db.execute("SELECT job, attempts FROM waiting"):
+    for body, attempts in db.execute("SELECT job, attempts FROM waiting ORDER BY seq"):
         job = msgspec.msgpack.decode(body, type=Job)
         jobs.append(msgspec.structs.replace(job, attempts=attempts))
     row = db.execute("SELECT value FROM meta WHERE name = 'next_number'").fetchone()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from engine.jobs.store import Stretch
+from engine.server import streaming
 from engine.server.bodies import BadBodyError, encode, raw, read_object, strings
 from engine.server.services import services
 
@@ -19,7 +22,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     store = services(request).store
     where = await store.stretch(limit, -1 if offset is None else offset)
     if where.length > _PIECE:
-        return await _stream(request, where)
+        return await streaming.send(request, _pieces(request, where))
     found = await store.history_after(where.after, where.length)
     return raw(b"{%s}" % b",".join(b"%s:%s" % (encode(name), entry) for _, name, entry in found))
 
@@ -51,21 +54,15 @@ async def delete(request: web.Request) -> web.Response:
     return web.Response(status=200 if known else 404)
 
 
-async def _stream(request: web.Request, where: Stretch) -> web.StreamResponse:
-    store, left = services(request).store, where.length
-    piece = await store.history_after(where.after, _PIECE)
-    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    await response.prepare(request)
+async def _pieces(request: web.Request, where: Stretch) -> AsyncIterator[bytes]:
+    store, after, left = services(request).store, where.after, where.length
     before = b"{"
-    while piece:
+    while left > 0 and (piece := await store.history_after(after, min(left, _PIECE))):
         for _, name, entry in piece:
-            await response.write(b"%s%s:%s" % (before, encode(name), entry))
+            yield b"%s%s:%s" % (before, encode(name), entry)
             before = b","
-        left -= len(piece)
-        piece = await store.history_after(piece[-1][0], min(left, _PIECE)) if left > 0 else []
-    await response.write(b"{}" if before == b"{" else b"}")
-    await response.write_eof()
-    return response
+        after, left = piece[-1][0], left - len(piece)
+    yield b"{}" if before == b"{" else b"}"
 
 
 def _integer(request: web.Request, name: str) -> int | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from engine.jobs.job import HistoryRow
-from engine.jobs.listing import finished_job, merge, page, span, waiting_job
-from engine.jobs.store import SortKey
-from engine.server.bodies import answer, read_object, strings
+from engine.jobs.listing import finished_job, merge, page, pagination, span, waiting_job, weave
+from engine.jobs.store import JobStore, SortKey
+from engine.server import streaming
+from engine.server.bodies import answer, encode, read_object, strings
 from engine.server.services import Services, services
 
 STATUSES = ("pending", "in_progress", "completed", "failed", "cancelled")
@@ -18,7 +21,7 @@ _HISTORY = {"completed": ("success",), "failed": ("error", "interrupted")}
 # Newer ComfyUI tells failed and interrupted jobs apart; a client that asks for `cancelled` ones knows that.
 _NEWER = {"completed": ("success",), "failed": ("error",), "cancelled": ("interrupted",)}
 
-
+_PIECE = 500  # entries of the history in memory at a time
 _MOST = 2**53  # more jobs than there will ever be, and still a number to the database
 
 
@@ -26,29 +29,97 @@ class _RefusedError(Exception):
     """A parameter is wrong; the message is the answer's."""
 
 
-async def listing(request: web.Request) -> web.Response:
-    """`GET /api/jobs`."""
-    try:
-        statuses = _statuses(request)
-        sort_by = _choice(request, "sort_by", ("created_at", "execution_duration"))
-        descending = _choice(request, "sort_order", ("desc", "asc")) == "desc"
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The parameters of a list. `newer`: who asks tells cancelled jobs from failed ones."""
+
+    statuses: tuple[str, ...]
+    workflow: str | None
+    sort_by: str
+    descending: bool
+    limit: int | None
+    offset: int
+
+    @classmethod
+    def of(cls, request: web.Request) -> _Asked:
+        """Raises `_RefusedError`."""
         limit = _integer(request, "limit")
         if limit is not None and limit <= 0:
             raise _RefusedError("limit must be a positive integer")
-        offset = max(_integer(request, "offset") or 0, 0)
+        return cls(
+            _statuses(request),
+            request.query.get("workflow_id"),
+            _choice(request, "sort_by", ("created_at", "execution_duration")),
+            _choice(request, "sort_order", ("desc", "asc")) == "desc",
+            limit,
+            max(_integer(request, "offset") or 0, 0),
+        )
+
+    @property
+    def newer(self) -> bool:
+        return "cancelled" in self.statuses
+
+    @property
+    def kinds(self) -> list[str]:
+        names = _NEWER if self.newer else _HISTORY
+        return [kind for status in self.statuses for kind in names.get(status, ())]
+
+    @property
+    def key(self) -> SortKey:
+        return "duration" if self.sort_by == "execution_duration" else "create_time"
+
+
+async def listing(request: web.Request) -> web.StreamResponse:
+    """`GET /api/jobs`; a list longer than a page, as one without `limit` is, is sent while it is read."""
+    try:
+        asked = _Asked.of(request)
     except _RefusedError as refused:
         return answer({"error": str(refused)}, status=400)
-    store, workflow = services(request).store, request.query.get("workflow_id")
-    live = _live(services(request), statuses, workflow)
-    newer = "cancelled" in statuses
-    kinds = [kind for status in statuses for kind in (_NEWER if newer else _HISTORY).get(status, ())]
-    needed = span(len(live), limit, offset)
-    key: SortKey = "duration" if sort_by == "execution_duration" else "create_time"
+    store = services(request).store
+    live = _live(services(request), asked.statuses, asked.workflow)
+    needed = span(len(live), asked.limit, asked.offset)
+    short = needed.limit is not None and needed.limit <= _PIECE
     rows, ended = await store.page(
-        kinds, workflow, key, descending=descending, limit=needed.limit, offset=needed.offset
+        asked.kinds,
+        asked.workflow,
+        asked.key,
+        descending=asked.descending,
+        limit=needed.limit if short else _PIECE,
+        offset=needed.offset,
     )
-    jobs = merge(live, [_finished(row, newer) for row in rows], sort_by, descending, limit, offset)
-    return answer(page(jobs, limit, offset, len(live) + ended))
+    total = len(live) + ended
+    if not short and len(rows) == _PIECE:
+        return await streaming.send(request, _pieces(store, asked, live, rows, total))
+    finished = [_finished(row, asked.newer) for row in rows]
+    jobs = merge(live, finished, asked.sort_by, asked.descending, asked.limit, asked.offset)
+    return answer(page(jobs, asked.limit, asked.offset, total))
+
+
+async def _pieces(
+    store: JobStore, asked: _Asked, live: list[dict[str, Any]], rows: list[HistoryRow], total: int
+) -> AsyncIterator[bytes]:
+    """The list as JSON, job by job; `rows` are the first piece of its history."""
+
+    async def ended() -> AsyncIterator[list[dict[str, Any]]]:
+        piece = rows
+        while piece:
+            yield [_finished(row, asked.newer) for row in piece]
+            piece = await store.page_after(
+                piece[-1], asked.kinds, asked.workflow, asked.key, descending=asked.descending, limit=_PIECE
+            )
+
+    skip = asked.offset - span(len(live), asked.limit, asked.offset).offset
+    shown, before = 0, b'{"jobs":['
+    async for job in weave(live, ended(), asked.sort_by, asked.descending):
+        if skip:
+            skip -= 1
+            continue
+        if shown == asked.limit:
+            break
+        yield before + encode(job)
+        shown, before = shown + 1, b","
+    end = encode(pagination(shown, asked.limit, asked.offset, total))
+    yield b'%s],"pagination":%s}' % (before if shown == 0 else b"", end)
 
 
 async def one(request: web.Request) -> web.Response:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
+from engine.jobs.job import Job
+from engine.server import streaming
 from engine.server.bodies import raw, read_object, strings
 from engine.server.services import services
 
+_PAGE = 64  # jobs that are sent in one piece
 
-async def show(request: web.Request) -> web.Response:
-    """`GET /queue`; what waits is in the order in which it will run."""
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """`GET /queue`; what waits is in the order in which it will run. A long one is not copied as a whole."""
     dispatcher = services(request).dispatcher
     running = b"" if dispatcher.running is None else dispatcher.running.item()
-    waiting = b",".join(job.item() for job in dispatcher.waiting())
-    return raw(b'{"queue_running":[%s],"queue_pending":[%s]}' % (running, waiting))
+    waiting = dispatcher.waiting()
+    if len(waiting) > _PAGE:
+        return await streaming.send(request, _pieces(running, waiting))
+    return raw(b'{"queue_running":[%s],"queue_pending":[%s]}' % (running, b",".join(job.item() for job in waiting)))
+
+
+async def _pieces(running: bytes, waiting: list[Job]) -> AsyncIterator[bytes]:
+    before = b'{"queue_running":[%s],"queue_pending":[' % running
+    for job in waiting:
+        yield before + job.item()
+        before = b","
+    yield b"]}"
 
 
 async def change(request: web.Request) -> web.Response:
