@@ -15,6 +15,7 @@ from textual.worker import Worker
 
 from comfytui.tui import actions, theme
 from comfytui.tui.actions import APP, SCREENS
+from comfytui.tui.actions.situation import READ_ONLY
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.session import Session
 from comfytui.tui.terminal.link import Link
@@ -259,6 +260,11 @@ class Dashboard(App[int]):
         self.notify(text, timeout=4, markup=False)
         self._draw_lines()
 
+    def refuse(self, why: str) -> None:
+        """Say why a key did nothing; it is no error."""
+        key = actions.shown_keys(next(a for a in actions.of(APP) if a.id == "app.read_only"), self.keys_by_action)[0]
+        self.notify(f"{why} {key} allows it again.", severity="warning", timeout=5, markup=False)
+
     async def confirm(self, question: str, yes: str, no: str = "no", detail: str = "") -> bool | None:
         """Ask; None if it was left without an answer. Only from a worker."""
         from comfytui.tui.widgets.confirm import Confirm
@@ -366,7 +372,26 @@ class Dashboard(App[int]):
         else:
             self._connect()
 
+    def action_read_only(self) -> None:
+        if self.session.connection is not None:
+            self.ask("read only", self._read_only())
+
+    async def _read_only(self) -> None:
+        """On at once; off only when it is meant, for somebody has turned it on to be safe."""
+        connection = self.session.connection
+        if connection is None:
+            return
+        if not connection.read_only:
+            self.session.set_read_only(True)
+            self.say("read only: nothing is sent that would change the server")
+        elif await self.confirm(f"Allow changes to {connection.target.label} again?", "allow them", "stay read only"):
+            self.session.set_read_only(False)
+            self.say("changes are allowed again")
+
     def action_free(self) -> None:
+        if self.session.state is not None and self.session.state.read_only:
+            self.refuse(READ_ONLY)
+            return
         if (connection := self.session.connection) is not None:
             self.ask("free memory", self._free(connection.free()))
 

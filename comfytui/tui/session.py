@@ -26,6 +26,7 @@ class Session:
         self.notice = ""  # what our own engine is doing, while it is not ready, for the status line
         self.engine_message: list[tuple[str, str]] = []  # the same with its log, as lines and their roles
         self.engine_log: tuple[str, ...] = ()
+        self._read_only: bool | None = None  # what the user chose; None: as the command line says
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -46,9 +47,17 @@ class Session:
         """Use a connection, and keep it running until `detach`."""
         self.connection = connection
         self.failure = None
+        if self._read_only is not None:  # it is the program's: another server is no safer
+            connection.read_only = self._read_only
         self._unsubscribe = connection.subscribe(self._changed)
         self._task = asyncio.create_task(connection.run(), name="connection")
         self.changed()
+
+    def set_read_only(self, on: bool) -> None:
+        """Let nothing change this server, or the next ones; or allow it again."""
+        self._read_only = on
+        if self.connection is not None:
+            self.connection.read_only = on
 
     async def connect(self, server: str | None) -> None:
         """Connect to an address, a name in the settings, or (None) what the settings say.

@@ -170,6 +170,14 @@ class StubConnection:
     def retry_now(self) -> None:
         self.asked.append(("retry_now",))
 
+    @property
+    def read_only(self) -> bool:
+        return self.state.read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self.become(replace(self.state, read_only=value))
+
     def raw_graph(self, prompt_id: str) -> Any:
         return self.state.jobs[prompt_id].graph
 

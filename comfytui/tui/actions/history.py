@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import on_failed, on_job, on_picture
+from comfytui.tui.actions.situation import can_delete, can_submit, on_failed, on_job, on_picture
 
 HISTORY = (
     Action("history.full", "full", "enter", "Give the picture the whole screen.", "history", "full", on_picture),
-    Action("history.again", "run again", "r", "Queue the same job once more.", "history", "again", on_job),
-    Action("history.seed", "other seed", "R", "Queue it again with another seed.", "history", "other_seed", on_job),
+    Action("history.again", "run again", "r", "Queue the same job once more.", "history", "again", can_submit),
+    Action("history.seed", "other seed", "R", "Queue it again with another seed.", "history", "other_seed", can_submit),
     Action(
         "history.edit",
         "edit & run",
@@ -59,7 +59,13 @@ HISTORY = (
         footer=False,
     ),
     Action(
-        "history.delete", "delete", "x", "Forget the job on the server; its files stay.", "history", "delete", on_job
+        "history.delete",
+        "delete",
+        "x",
+        "Forget the job on the server; its files stay.",
+        "history",
+        "delete",
+        can_delete,
     ),
     Action("history.traceback", "traceback", "t", "Show where a failed job failed.", "history", "traceback", on_failed),
     Action("history.new", "add", "a", "Choose a workflow and run it.", "history", "new_run", footer=False),

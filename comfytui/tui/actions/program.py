@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfytui.tui.actions.action import APP, LIST, Action
 from comfytui.tui.actions.screens import SCREENS
-from comfytui.tui.actions.situation import connected
+from comfytui.tui.actions.situation import can_change, connected
 
 PROGRAM = (
     *(Action(f"app.{s.id}", s.title, s.key, f"Show {s.title}.", APP, f"show('{s.id}')", footer=False) for s in SCREENS),
@@ -15,7 +15,17 @@ PROGRAM = (
         "app.theme", "next theme", "ctrl+t", "Switch to the next theme, and keep it.", APP, "next_theme", footer=False
     ),
     Action("app.retry", "reconnect", "ctrl+r", "Connect again now.", APP, "reconnect", footer=False),
-    Action("app.free", "free memory", "ctrl+f", "Unload the server's models.", APP, "free", connected, footer=False),
+    Action("app.free", "free memory", "ctrl+f", "Unload the server's models.", APP, "free", can_change, footer=False),
+    Action(
+        "app.read_only",
+        "read only",
+        "ctrl+o",
+        "Let nothing change the server, or allow it again.",
+        APP,
+        "read_only",
+        connected,
+        footer=False,
+    ),
     Action("app.error", "last error", "ctrl+e", "Show the last error in full.", APP, "last_error", footer=False),
     Action(
         "app.log", "engine log", "ctrl+l", "Show what the local engine has written.", APP, "engine_log", footer=False

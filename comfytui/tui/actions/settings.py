@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import connected, on_selection
+from comfytui.tui.actions.situation import can_change, on_selection
 
 SETTINGS = (
     Action("settings.edit", "change", "e", "Change the selected setting.", "settings", "edit", on_selection),
@@ -24,7 +24,7 @@ SETTINGS = (
         "Have the server drop its models from memory.",
         "settings",
         "unload",
-        connected,
+        can_change,
     ),
     Action(
         "settings.free",
@@ -33,6 +33,6 @@ SETTINGS = (
         "Drop the models, and forget cached results.",
         "settings",
         "free",
-        connected,
+        can_change,
     ),
 )

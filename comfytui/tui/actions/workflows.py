@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import choosing, chosen, editing
+from comfytui.tui.actions.situation import can_run, can_run_chosen, choosing, chosen, editing
 
 WORKFLOWS = (
     Action(
-        "workflows.run", "run", "f5,ctrl+j,ctrl+enter", "Queue the workflow as it stands.", "workflows", "run", editing
+        "workflows.run", "run", "f5,ctrl+j,ctrl+enter", "Queue the workflow as it stands.", "workflows", "run", can_run
     ),
-    Action("workflows.run_n", "run n", "ctrl+n", "Queue it several times.", "workflows", "run_n", editing),
+    Action("workflows.run_n", "run n", "ctrl+n", "Queue it several times.", "workflows", "run_n", can_run),
     Action(
         "workflows.more",
         "more inputs",
@@ -54,7 +54,7 @@ WORKFLOWS = (
         "Queue the workflow as it is in the file, with a random seed.",
         "workflows",
         "again",
-        chosen,
+        can_run_chosen,
     ),
     Action("workflows.edit", "edit & run", "e", "Change its inputs, then run it.", "workflows", "edit", chosen),
     Action(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.containers import Container
 from textual.widget import Widget
 
 from comfytui.tui import actions
 from comfytui.tui.actions import Action, Situation
+from comfytui.tui.actions.situation import why_not
 
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
@@ -85,6 +87,15 @@ class ScreenView(Container):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         known = actions.find(self.screen_id, action)
         return True if known is None else known.allowed(self.situation())
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nothing has taken: if read-only is why, say so, for a key that does nothing looks broken."""
+        now, keymap = self.situation(), self.dashboard.keymap
+        for action in actions.of(self.screen_id):
+            if event.key in keymap.get(action.id, action.keys).split(",") and (why := why_not(action.allowed, now)):
+                self.dashboard.refuse(why)
+                event.stop()
+                return
 
     def refresh_actions(self) -> None:
         """The selection or the state changed: other actions may be allowed."""

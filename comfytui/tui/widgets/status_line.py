@@ -23,13 +23,29 @@ class StatusLine(FixedLine):
         self, palette: Palette, state: ServerState | None, now: float, engine: str = "", error: str | None = None
     ) -> None:
         """Show a state. `engine` tells what our own engine does while it starts; `error` what failed last."""
-        pieces = [Piece(self._doing(palette, state, now, engine, error))]
+        doing = self._doing(palette, state, now, engine, error)
+        tiny = self.screen.has_class("-tiny-w") or self.screen.has_class("-tiny-h")
+        if tiny and state is not None and state.read_only:  # there are no tabs with the badge
+            doing = Text.assemble(("read only ", palette.warning), doing)
+        pieces = [Piece(doing)]
         if state is not None and state.link.phase is Phase.LIVE:
+            pieces += self._badges(palette, state)
             if state.running and (ahead := len(state.waiting)):
                 pieces.append(Piece(Text.assemble(("queue ", palette.dim), (str(ahead), palette.text)), 1, right=True))
             self._stats = settled(self._stats, state)
             pieces += memory(palette, state, self._stats)
         self.show(pieces)
+
+    def _badges(self, palette: Palette, state: ServerState) -> list[Piece]:
+        """What keeps jobs from running."""
+        narrow = self.size.width < 64
+        if state.paused:
+            text = Text("paused" if narrow else "queue paused", palette.warning)
+            text.append(f" · {len(state.held)}{'' if narrow else ' held here'}" if state.held else "")
+            return [Piece(text, right=True)]
+        if state.held:
+            return [Piece(Text.assemble((str(len(state.held)), palette.text), (" held", palette.dim)), 1, right=True)]
+        return []
 
     def _doing(self, palette: Palette, state: ServerState | None, now: float, engine: str, error: str | None) -> Text:
         if engine:

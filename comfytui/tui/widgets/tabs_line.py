@@ -42,9 +42,10 @@ class TabsLine(FixedLine):
         self._given = (palette, current, state, nothing)
         server = self._server(palette, state, nothing)
         full = self._tabs(palette, current, state, named=True)
-        room = (self.content_size.width or 80) - server.cell_len - 2
+        badge = Text("read only", palette.warning) if state is not None and state.read_only else Text()
+        room = (self.content_size.width or 80) - server.cell_len - 2 - (badge.cell_len + 2 if badge else 0)
         tabs = full if full.cell_len <= room else self._tabs(palette, current, state, named=False)
-        self.show([Piece(tabs), Piece(server, rank=1, right=True)])
+        self.show([Piece(tabs), Piece(badge, right=True), Piece(server, rank=1, right=True)])
 
     def on_resize(self) -> None:
         """Names may fit now, or no longer; only after the layout is the room known."""
