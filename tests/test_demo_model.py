@@ -41,7 +41,7 @@ def test_it_has_the_layout_of_a_stable_diffusion_1_file() -> None:
 
 
 def test_it_draws_what_it_is_told(engine: RunningEngine) -> None:
-    """Colour and background always; shape nearly always (docs/demo-model.md has the figures over many prompts)."""
+    """Colour and background always; shape all but once (docs/demo-model.md has the figures over many prompts)."""
     from demo_model.evaluate import look, picture, workflow
 
     shapes = 0
@@ -50,4 +50,4 @@ def test_it_draws_what_it_is_told(engine: RunningEngine) -> None:
         seen = look(picture(engine.url, workflow(text, number, 128, 128, 20, 6.0)))
         assert (seen.colour, seen.ground) == (colour, ground), text
         shapes += seen.shape == shape
-    assert shapes >= len(PROMPTS) - 2
+    assert shapes >= len(PROMPTS) - 1
