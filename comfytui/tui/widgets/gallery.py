@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.strip import Strip
 
 from comfytui.tui.actions import LIST, bindings
-from comfytui.tui.widgets.line_list import MARK, LineList, strip_of
+from comfytui.tui.widgets.grid_list import GridList
+from comfytui.tui.widgets.line_list import MARK, Draw, strip_of
+from comfytui.tui.widgets.sections import Section
 from comfytui.tui.wording import cut
 
 if TYPE_CHECKING:
@@ -25,23 +26,37 @@ NARROWEST, WIDEST = 18, 28  # cells of a thumbnail; half as many rows make it sq
 GAP = 2  # cells between thumbnails; the first of them holds the cursor's mark
 KEPT = 300  # encoded thumbnails; some 20 KB each
 
-Wanted = Callable[[str], "tuple[Hashable, bytes | str | None]"]  # key → what identifies its picture, and the picture
+Slot = tuple[Hashable, int, int, "Depth"]  # a thumbnail: of what, columns, rows, colours
+Face = tuple[
+    Hashable, "bytes | str | None"
+]  # what identifies a picture; and its bytes, why there are none, or None yet
+Wanted = Callable[[str], Face]  # by key
+Seen = Callable[[Sequence[str]], None]  # the keys on screen, when they have changed
 
 
-class Gallery(LineList):
+class Gallery(GridList):
     """A grid over the keys of a list: the same cursor and messages, moved in two directions.
 
-    `wanted` gives a job's picture: bytes, or a word why there is none, or None while it is on its way.
+    `wanted` gives a job's picture: bytes, or a word why there is none, or None while it is on its way. `seen` is told
+    which keys are on screen, so that what has been scrolled away need not be fetched any more.
     """
 
-    can_mark = True
     BINDINGS = [*bindings(LIST), ("h,left", "left"), ("l,right", "right")]
 
-    def __init__(self, wanted: Wanted, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        seen: Seen | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        empty: str = "",
+    ) -> None:
         super().__init__(id=id, classes=classes, empty=empty)
-        self._wanted = wanted
-        self._thumbs: OrderedDict[tuple[Hashable, int, Depth], list[Strip]] = OrderedDict()
-        self._making: set[tuple[Hashable, int, Depth]] = set()
+        self._wanted, self._seen = wanted, seen
+        self._on_screen: tuple[str, ...] = ()
+        self._faces: dict[str, Face] = {}  # of those on screen: a thumbnail's dozen lines ask once
+        self._thumbs: OrderedDict[Slot, list[Strip]] = OrderedDict()
+        self._making: set[Slot] = set()
         self._depth: Depth | None = None
 
     @property
@@ -55,55 +70,42 @@ class Gallery(LineList):
         return max(4, min(WIDEST, (self.line_width - 1) // self.across - GAP))
 
     @property
+    def cell_width(self) -> int:
+        return self.columns + GAP
+
+    @property
     def rows(self) -> int:
-        return self.columns // 2
+        """Lines of a thumbnail: half its cells make it square; fewer if the list is not as high."""
+        return max(2, min(self.columns // 2, (self.size.height or 99) - 1))
 
     @property
     def tall(self) -> int:
         """Lines of a thumbnail with its caption and an empty one."""
         return self.rows + 2
 
-    def measure(self) -> None:
-        self.virtual_size = Size(0, -(-len(self.keys) // self.across) * self.tall)
-
-    def show(self, keys: Sequence[str], draw: Callable[[str, int], Text]) -> None:
-        super().show(keys, draw)
-        self.measure()
+    def show(self, keys: Sequence[str], draw: Draw, sections: Sequence[Section] = ()) -> None:
+        self._faces.clear()
+        super().show(keys, draw, sections)
 
     def picture_came(self) -> None:
         """A picture that was on its way is here, or will not come."""
+        self._faces.clear()
         self.refresh()
 
-    def on_resize(self) -> None:
-        self.measure()
-        super().on_resize()
+    def forget(self) -> None:
+        self._faces.clear()
+        super().forget()
 
-    def visible_keys(self) -> Sequence[str]:
-        first = round(self.scroll_offset.y) // self.tall * self.across
-        return self.keys[first : first + (self.size.height // self.tall + 2) * self.across]
+    def render_lines(self, crop: Region) -> list[Strip]:
+        visible = tuple(self.visible_keys())
+        if visible != self._on_screen:
+            self._on_screen = visible
+            self._faces.clear()
+            if self._seen is not None:
+                self._seen(visible)
+        return super().render_lines(crop)
 
-    def refresh_key(self, key: str) -> None:
-        row, column = divmod(self.keys.index(key), self.across)
-        y = row * self.tall - round(self.scroll_offset.y)
-        self.refresh(Region(column * (self.columns + GAP), y, self.columns + GAP, self.tall))
-
-    def scroll_to_cursor(self) -> None:
-        y, top, page = self.cursor // self.across * self.tall, round(self.scroll_offset.y), self.size.height
-        if y < top:
-            self.scroll_to(y=y, animate=False, immediate=True)
-        elif y + self.tall - 1 > top + page:
-            self.scroll_to(y=y + self.tall - 1 - page, animate=False, immediate=True)
-
-    def render_line(self, y: int) -> Strip:
-        if not self.keys:
-            return super().render_line(y)
-        width, base = self.line_width, self.rich_style
-        row, inner = divmod(y + round(self.scroll_offset.y), self.tall)
-        keys = self.keys[row * self.across : (row + 1) * self.across]
-        cells = [self._cell(key, inner, row * self.across + place) for place, key in enumerate(keys)]
-        return Strip.join(cells).adjust_cell_length(width, base)
-
-    def _cell(self, key: str, inner: int, index: int) -> Strip:
+    def cell(self, key: str, inner: int, index: int) -> Strip:
         base, here = self.rich_style, index == self.cursor
         sign = MARK if key in self.marked and inner == 0 else "▌" if here and inner <= self.rows else " "
         mark = Segment(sign, base + self.palette.accent)
@@ -118,11 +120,17 @@ class Gallery(LineList):
                 style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
                 strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], self.columns)
             return Strip([mark, *strip, rest])
-        return Strip([Segment(" " * (self.columns + GAP), base)])
+        return Strip([Segment(" " * self.cell_width, base)])
+
+    def _face(self, key: str) -> Face:
+        found = self._faces.get(key)
+        if found is None:
+            found = self._faces[key] = self._wanted(key)
+        return found
 
     def _picture_line(self, key: str, inner: int) -> Strip:
         base = self.rich_style
-        identity, data = self._wanted(key)
+        identity, data = self._face(key)
         if isinstance(data, bytes):
             lines = self._thumb(identity, data)
             if lines is not None:
@@ -156,7 +164,7 @@ class Gallery(LineList):
                 no_color=self.app.no_color,
                 images=getattr(self.app, "images", "auto"),
             )
-        slot = (identity, self.columns, self._depth)
+        slot = (identity, self.columns, self.rows, self._depth)
         found = self._thumbs.get(slot)
         if found is not None:
             self._thumbs.move_to_end(slot)
@@ -165,9 +173,9 @@ class Gallery(LineList):
             self.run_worker(self._make(slot, data), name="thumbnail", group="thumbnails")
         return found
 
-    async def _make(self, slot: tuple[Hashable, int, Depth], data: bytes) -> None:
+    async def _make(self, slot: Slot, data: bytes) -> None:
         try:
-            lines = await asyncio.to_thread(_encode, data, slot[1], slot[2])
+            lines = await asyncio.to_thread(_encode, data, *slot[1:])
         finally:
             self._making.discard(slot)
         self._thumbs[slot] = lines
@@ -175,40 +183,18 @@ class Gallery(LineList):
             self._thumbs.popitem(last=False)
         self.picture_came()
 
-    def on_click(self, event: events.Click) -> None:
-        column = (event.x - self.gutter.left) // (self.columns + GAP)
-        row = (event.y - self.gutter.top + round(self.scroll_offset.y)) // self.tall
-        index = row * self.across + column
-        if column < self.across and 0 <= index < len(self.keys):
-            if index == self.cursor and event.chain > 1:
-                self.action_open()
-            self.cursor = index
-
     def action_left(self) -> None:
         self.cursor -= 1
 
     def action_right(self) -> None:
         self.cursor += 1
 
-    def action_down(self) -> None:
-        self.cursor += self.across
 
-    def action_up(self) -> None:
-        if self.cursor >= self.across:
-            self.cursor -= self.across
-
-    def action_page_down(self) -> None:
-        self.cursor += self.across * max(1, self.size.height // self.tall)
-
-    def action_page_up(self) -> None:
-        self.cursor -= self.across * max(1, self.size.height // self.tall)
-
-
-def _encode(data: bytes, columns: int, depth: Depth) -> list[Strip]:
+def _encode(data: bytes, columns: int, rows: int, depth: Depth) -> list[Strip]:
     """A thumbnail's lines; none if it is no picture (its frame stays empty). Runs in a thread."""
     from comfytui.tui.pictures import PictureError, decode, render
 
     try:
-        return render(decode(data, longest=256), columns, columns // 2, depth).lines
+        return render(decode(data, longest=256), columns, rows, depth).lines
     except PictureError as error:
         return [Strip([Segment(cut(str(error), columns), Style(dim=True))])]

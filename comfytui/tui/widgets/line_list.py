@@ -72,6 +72,7 @@ class LineList(ScrollView, can_focus=True):
     def __init__(self, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self.keys: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}  # key → its place, so that no key press searches ten thousand
         self.marked: frozenset[str] = frozenset()
         self._draw: Draw | None = None
         self._drawn: dict[str, Text] = {}
@@ -97,27 +98,33 @@ class LineList(ScrollView, can_focus=True):
 
     def show(self, keys: Sequence[str], draw: Draw) -> None:
         """Show these lines; `draw` is called for those on screen, and only what differs is sent."""
-        same_order = tuple(keys) == self.keys
+        same_order = keys is self.keys or tuple(keys) == self.keys
         if not same_order and self.marked and not self.marked.issubset(keys):
             self._mark(self.marked & set(keys))  # an action on what is gone would surprise
         self._draw = draw
         if not same_order:
             self.keys = tuple(keys)
+            self._places = {key: place for place, key in enumerate(self.keys)}
             self.virtual_size = Size(0, len(self.keys) + self.header_lines)
             self._keep_cursor()
             self._drawn.clear()
             self.refresh()
             return
+        old, self._drawn = self._drawn, {}  # what is out of sight is drawn anew when it comes into sight
         for key in self.visible_keys():
             new = draw(key, self._drawn_width or self.line_width)
-            if not _same(self._drawn.get(key), new):
-                self._drawn[key] = new
+            self._drawn[key] = new
+            if not _same(old.get(key), new):
                 self.refresh_key(key)
 
     def move_to(self, key: str) -> None:
         """Put the cursor on a key, if it is there."""
-        if key in self.keys:
-            self.cursor = self.keys.index(key)
+        if (place := self.place_of(key)) is not None:
+            self.cursor = place
+
+    def place_of(self, key: str | None) -> int | None:
+        """Where a key stands in the list, None if it does not."""
+        return None if key is None else self._places.get(key)
 
     @property
     def line_width(self) -> int:
@@ -128,8 +135,8 @@ class LineList(ScrollView, can_focus=True):
         return []
 
     def _keep_cursor(self) -> None:
-        place = self.keys.index(self._key) if self._key in self.keys else min(self.cursor, len(self.keys) - 1)
-        self.set_reactive(LineList.cursor, max(0, place))
+        place = self.place_of(self._key)
+        self.set_reactive(LineList.cursor, max(0, min(self.cursor, len(self.keys) - 1) if place is None else place))
         if self.key != self._key:
             self._key = self.key
             self.post_message(self.Moved(self, self.key))
@@ -140,7 +147,7 @@ class LineList(ScrollView, can_focus=True):
         return self.keys[top : top + self.size.height]
 
     def refresh_key(self, key: str) -> None:
-        y = self.keys.index(key) - round(self.scroll_offset.y) + self.header_lines
+        y = self._places[key] - round(self.scroll_offset.y) + self.header_lines
         self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
