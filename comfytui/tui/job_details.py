@@ -23,7 +23,8 @@ def title(job: Job) -> str:
     return one_line(job.facts.name or job.facts.positive or job.id)
 
 
-def _row(palette: Palette, label: str, value: str, role: str = "text") -> Text:
+def row(palette: Palette, label: str, value: str, role: str = "text") -> Text:
+    """A label and its value, as one paragraph."""
     return Text.assemble((f"{label:<{LABEL}} ", palette.dim), (value, palette.style(role)))
 
 
@@ -32,23 +33,24 @@ def _failure(palette: Palette, job: Job, traceback: bool) -> Iterator[Text]:
     if failure is None:
         return
     what = one_line(failure.message)
-    yield _row(palette, "failed", what, "failed")
+    lost = job.state is JobState.LOST
+    yield row(palette, "why" if lost else "failed", what, "lost" if lost else "failed")
     if failure.node_type:
-        yield _row(palette, "in", f"{failure.node_type} (node {failure.node_id})")
+        yield row(palette, "in", f"{failure.node_type} (node {failure.node_id})")
     if failure.exception_type:
-        yield _row(palette, "as", failure.exception_type)
+        yield row(palette, "as", failure.exception_type)
     if traceback:
         yield from (Text(line.rstrip(), palette.dim) for line in failure.traceback)
     elif failure.traceback:
-        yield _row(palette, "", "t shows the traceback", "dim")
+        yield row(palette, "", "t shows the traceback", "dim")
     yield Text("")
 
 
 def _prompts(palette: Palette, job: Job) -> Iterator[Text]:
     if job.facts.positive:
-        yield _row(palette, "positive", job.facts.positive)
+        yield row(palette, "positive", job.facts.positive)
     if job.facts.negative:
-        yield _row(palette, "negative", job.facts.negative, "dim")
+        yield row(palette, "negative", job.facts.negative, "dim")
 
 
 def _numbers(palette: Palette, job: Job) -> Iterator[Text]:
@@ -71,9 +73,9 @@ def _numbers(palette: Palette, job: Job) -> Iterator[Text]:
     if line:
         yield line
     if facts.model:
-        yield _row(palette, "model", model_name(facts.model))
+        yield row(palette, "model", model_name(facts.model))
     if facts.loras:
-        yield _row(palette, "loras", ", ".join(model_name(lora) for lora in facts.loras))
+        yield row(palette, "loras", ", ".join(model_name(lora) for lora in facts.loras))
 
 
 def _rest(palette: Palette, job: Job) -> Iterator[Text]:
@@ -83,15 +85,15 @@ def _rest(palette: Palette, job: Job) -> Iterator[Text]:
         state.append(f" in {clock(job.seconds)}", palette.text)
     yield state
     if job.created is not None:
-        yield _row(palette, "submitted", at(job.created))
+        yield row(palette, "submitted", at(job.created))
     if job.started is not None and job.state is not JobState.WAITING:
-        yield _row(palette, "started", at(job.started))
+        yield row(palette, "started", at(job.started))
     if job.ended is not None:
-        yield _row(palette, "ended", at(job.ended))
+        yield row(palette, "ended", at(job.ended))
     for output in job.outputs:
         if output.kind == "text" and output.text:
-            yield _row(palette, "text", output.text)
+            yield row(palette, "text", output.text)
         elif output.filename:
             where = f"{output.subfolder}/" if output.subfolder else ""
-            yield _row(palette, output.type, f"{where}{output.filename}")
-    yield _row(palette, "prompt", job.id, "dim")
+            yield row(palette, output.type, f"{where}{output.filename}")
+    yield row(palette, "prompt", job.id, "dim")

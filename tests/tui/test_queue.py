@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from comfytui.tui.widgets.job_table import QUEUE, JobTable, estimates, fitted
+from comfytui.tui.widgets.job_table import QUEUE, JobTable, fitted
 from tests.tui import sample
 from tests.tui.support import running, settle, text
 
@@ -87,21 +87,3 @@ def test_narrow_tables_drop_columns_and_never_the_prompt() -> None:
         if width >= 40:
             assert 1 + sum(cells for _, cells in columns) + 2 * (len(columns) - 1) <= width
     assert len(fitted(QUEUE, 140)) == len(QUEUE)
-
-
-def test_estimates_grow_along_the_queue_and_scale_with_the_work() -> None:
-    state = sample.busy(3)
-    found = estimates(state, sample.NOW)
-    order = [*state.running, *state.waiting]
-    assert [found[key] for key in order] == sorted(found[key] for key in order)
-    assert found[state.running[0]] == 6.0
-    first = state.waiting[0]
-    job = state.jobs[first]
-    longer = replace(job, facts=replace(job.facts, steps=60))
-    scaled = estimates(replace(state, jobs={**state.jobs, first: longer}), sample.NOW)
-    assert scaled[first] - 6.0 == 2 * (found[first] - 6.0)
-
-
-def test_nothing_is_estimated_that_cannot_be_told() -> None:
-    state = sample.busy(2)
-    assert estimates(replace(state, run=None), sample.NOW) == {}

@@ -34,6 +34,7 @@ __all__ = [
     "Situation",
     "bindings",
     "find",
+    "key_of",
     "of",
     "shown_keys",
 ]
@@ -67,6 +68,11 @@ _SHOWN = {
     "down": "↓", "up": "↑", "left": "←", "right": "→", "shift+down": "shift+↓", "shift+up": "shift+↑",
     "pagedown": "pgdn", "pageup": "pgup", "colon": ":", "asterisk": "*",
 }  # fmt: skip
+
+
+def key_of(action_id: str, keymap: dict[str, str] | None = None) -> str:
+    """The first key of an action, for a sentence that names it."""
+    return shown_keys(next(a for a in ACTIONS if a.id == action_id), keymap)[0]
 
 
 def shown_keys(action: Action, keymap: dict[str, str] | None = None) -> list[str]:

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import can_clear, can_interrupt, can_move, can_submit, on_active, on_job
+from comfytui.tui.actions.situation import (
+    can_cancel,
+    can_clear,
+    can_copy,
+    can_go_first,
+    can_hold,
+    can_interrupt,
+    can_move,
+    can_pause_queue,
+    can_send_again,
+    can_submit,
+    on_job,
+)
+
+_AGAIN = "Submit what the server lost once more: the marked ones, or all."
+_HOLD = "Take jobs out of the server's queue and keep them here, or put them back."
+_PAUSE = "Hold all of ours that wait and what is submitted from now on, or let all go on."
 
 QUEUE = (
+    Action("queue.send_again", "send again", "u", _AGAIN, "queue", "send_again", can_send_again),
     Action(
         "queue.cancel",
         "cancel",
         "x",
-        "Take the job out of the queue, or stop it if it runs.",
+        "Take jobs out of the queue, stop what runs, forget what is lost.",
         "queue",
         "cancel",
-        on_active,
+        can_cancel,
     ),
-    Action("queue.interrupt", "interrupt", "i", "Stop what runs.", "queue", "interrupt", can_interrupt),
-    Action(
-        "queue.later", "move down", "J,shift+down", "Let the job run one place later.", "queue", "move(1)", can_move
-    ),
+    Action("queue.hold", "hold", "p", _HOLD, "queue", "hold", can_hold),
+    Action("queue.pause", "pause all", "P", _PAUSE, "queue", "pause", can_pause_queue),
+    Action("queue.front", "front", "f", "Let the job run next.", "queue", "front", can_go_first),
     Action(
         "queue.earlier", "move up", "K,shift+up", "Let the job run one place earlier.", "queue", "move(-1)", can_move
     ),
-    Action("queue.front", "front", "f", "Let the job run next.", "queue", "front", can_move),
-    Action("queue.again", "run again", "r", "Queue the same job once more.", "queue", "again", can_submit),
-    Action("queue.seed", "other seed", "R", "Queue it again with another seed.", "queue", "other_seed", can_submit),
+    Action(
+        "queue.later", "move down", "J,shift+down", "Let the job run one place later.", "queue", "move(1)", can_move
+    ),
+    Action("queue.duplicate", "duplicate", "d", "Queue a copy right behind the job.", "queue", "duplicate", can_copy),
     Action(
         "queue.edit", "edit & run", "e", "Change the job's inputs, then run it as a new one.", "queue", "edit", on_job
     ),
+    Action("queue.interrupt", "interrupt", "i", "Stop what runs.", "queue", "interrupt", can_interrupt),
+    Action("queue.again", "run again", "r", "Queue the same job once more, at the end.", "queue", "again", can_submit),
+    Action("queue.seed", "other seed", "R", "Queue it again with another seed.", "queue", "other_seed", can_submit),
     Action("queue.save", "save as file", "s", "Write the job's workflow to a file.", "queue", "save", on_job),
     Action("queue.new", "add", "a", "Choose a workflow and run it.", "queue", "new_run"),
     Action("queue.clear", "clear", "D", "Take every waiting job out of the queue.", "queue", "clear", can_clear),

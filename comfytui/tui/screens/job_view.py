@@ -69,18 +69,37 @@ class JobView(ScreenView):
         return graph
 
     async def _again(self, job: Job, other_seed: bool) -> None:
-        graph = await self._graph(job)
-        told = "queued again"
+        seed = None
         if other_seed:
-            from comfytui.workflow.seeds import random_seed, with_seed
+            from comfytui.workflow.seeds import random_seed
 
             seed = random_seed()
-            graph = with_seed(graph, seed)
-            told = f"queued with seed {seed}"
-        await self.connection.submit(
-            graph, name=job.facts.name, workflow=_ui_form(job), previews=self.dashboard.settings.previews
-        )
+        await self.submit_copy(job, seed=seed)
+        told = "queued again" if seed is None else f"queued with seed {seed}"
+        if self.connection.state.paused:
+            told = f"held here, for the queue is paused: {told.removeprefix('queued ')}"
         self.dashboard.say(told)
+
+    async def submit_copy(
+        self, job: Job, *, seed: int | None = None, number: float | None = None, hold: bool | None = None
+    ) -> None:
+        """Submit what a job ran once more; `seed`, `number` and `hold` as `Connection.submit` has them, None: as it was.
+
+        Raises ClientError.
+        """
+        graph = await self._graph(job)
+        if seed is not None:
+            from comfytui.workflow.seeds import with_seed
+
+            graph = with_seed(graph, seed)
+        await self.connection.submit(
+            graph,
+            name=job.facts.name,
+            workflow=_ui_form(job),
+            previews=self.dashboard.settings.previews,
+            number=number,
+            hold=hold,
+        )
 
     def action_edit(self) -> None:
         if (job := self.job) is not None:

@@ -1,24 +1,33 @@
-"""Queue: what runs and what waits, and below it what the selected job was asked."""
+"""Queue: what is lost, runs, waits and is held, and below it what the selected job was asked."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 
-from comfytui.tui import actions, job_details
+from comfytui.state import times
+from comfytui.state.model import JobState
+from comfytui.tui import actions, job_details, queue_details, queue_order
+from comfytui.tui.screens import queue_changes
 from comfytui.tui.screens.job_view import JobView
-from comfytui.tui.widgets.job_table import QUEUE, JobTable, estimates
+from comfytui.tui.widgets.job_table import QUEUE, JobTable
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.text_lines import TextLines
-from comfytui.tui.wording import ago, cut, cut_middle, roughly, short_id
+from comfytui.tui.wording import ago, cut, roughly, short_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from comfytui.state.model import Job, ServerState
+    from comfytui.state.times import Start
+    from comfytui.tui.actions import Action, Situation
 
 NOTHING = "Nothing runs and nothing waits.\na  choose a workflow and run it"
+FRESH = 1.0  # seconds for which estimated starts hold: a long queue costs milliseconds
 
 
 class QueueView(JobView):
@@ -26,21 +35,32 @@ class QueueView(JobView):
 
     screen_id = "queue"
     BINDINGS = [*actions.bindings("queue")]
+    SCOPED_CSS = False  # the terminal's size is told by classes of the screen above
     DEFAULT_CSS = """
     QueueView { layout: vertical; }
+    QueueView #queue-table.-paused { border-title-color: $role-warning; }
     QueueView #queue-details { height: 9; }
-    .-short QueueView #queue-details { height: 6; }
+    .-tall QueueView #queue-details { height: 16; }
     .-small-h QueueView #queue-details { display: none; }
     QueueView.-details #queue-details { display: block; height: 1fr; }
+    .-small-h QueueView.-details #queue-details { display: block; }
+    .-small-h QueueView.-details #queue-table { display: none; }
     QueueView #queue-details.-none { display: none; }
-    .-tall QueueView #queue-details { height: 14; }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starts: Mapping[str, Start] = {}
+        self._starts_of: tuple[object, ...] = ()
+        self._starts_at = 0.0
 
     def compose(self) -> ComposeResult:
         table = JobTable(QUEUE, id="queue-table", classes="pane")
         table.say_empty(NOTHING)
         yield table
         yield TextLines(id="queue-details", classes="pane")
+
+    # What is selected
 
     @property
     def job(self) -> Job | None:
@@ -49,33 +69,96 @@ class QueueView(JobView):
         return state.jobs.get(key) if state is not None and key is not None else None
 
     @property
+    def _marked(self) -> tuple[Job, ...]:
+        """The marked jobs in their order, none if none is marked."""
+        state = self.session.state
+        if state is None or not self.is_mounted:
+            return ()
+        lines = self.query_one(JobTable)
+        return tuple(job for key in lines.keys if key in lines.marked and (job := state.jobs.get(key)))
+
+    @property
     def marked(self) -> tuple[Job, ...]:
-        state, lines = self.session.state, self.query_one(JobTable)
-        found = [job for key in lines.keys if key in lines.marked and state and (job := state.jobs.get(key))]
-        return tuple(found) or super().marked
+        return self._marked or super().marked
+
+    def situation(self) -> Situation:
+        return dataclasses.replace(super().situation(), marked=self._marked)
+
+    def name_of(self, action: Action) -> str:
+        state = self.session.state
+        if action.id == "queue.hold" and queue_changes.all_held(self.marked):
+            return "release"
+        if action.id == "queue.pause" and state is not None and state.paused:
+            return "go on"
+        if action.id == "queue.cancel" and self.marked and all(job.state is JobState.LOST for job in self.marked):
+            return "forget"
+        return action.name
+
+    # What is shown
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
-        table = self.query_one(JobTable)
-        now = self.dashboard.clock()
-        jobs = [job for key in (*new.running, *new.waiting) if (job := new.jobs.get(key)) is not None]
-        table.update(jobs, new, now)
-        etas = estimates(new, now)
-        left = f" · {roughly(max(etas.values()))} left" if etas and jobs else ""
-        entitle(table, "Queue", f"{len(new.running)} running · {len(new.waiting)} waiting{left}")
+        table, now = self.query_one(JobTable), self.dashboard.clock()
+        table.update(queue_order.listed(new).jobs, new, now, self._starting(new, now))
+        self._entitle()
         self._details()
+
+    def _starting(self, state: ServerState, now: float) -> Mapping[str, Start]:
+        """When what waits should begin."""
+        known = (state.running, state.waiting, state.timings, state.history)
+        same = len(self._starts_of) == len(known) and all(a is b for a, b in zip(known, self._starts_of, strict=True))
+        if not same or not 0 <= now - self._starts_at < FRESH:
+            self._starts, self._starts_of, self._starts_at = times.starts(state, now), known, now
+        return self._starts
+
+    def _entitle(self) -> None:
+        state, table = self.session.state, self.query_one(JobTable)
+        if state is None:
+            return
+        now = self.dashboard.clock()
+        end = queue_order.end(state, self._starting(state, now), now)
+        left = f" · {roughly(end)} left" if end is not None else ""
+        marked = f"{len(table.marked)} marked · " if table.marked else ""
+        table.set_class(state.paused, "-paused")
+        entitle(table, "Queue · paused" if state.paused else "Queue", f"{marked}{queue_order.count(state)}{left}")
+
+    def _details(self) -> None:
+        pane, job, state = self.query_one(TextLines), self.job, self.session.state
+        pane.set_class(job is None, "-none")
+        if job is None or state is None:
+            return
+        place, now = queue_order.place(state, job), self.dashboard.clock()
+        title = cut(f"{place} · {job_details.title(job)}" if place else job_details.title(job), 48)
+        submitted = f"submitted {ago(job.created, now)} · " if job.created else ""
+        entitle(pane, title, f"{submitted}prompt {short_id(job.id)}")
+        starts = self._starting(state, now)
+        pane.show(queue_details.lines(self.dashboard.palette, state, job, starts, now, self._key))
+
+    def _key(self, action_id: str) -> str:
+        return actions.key_of(action_id, self.dashboard.keymap)
 
     @on(LineList.Moved)
     def _moved(self) -> None:
         self._details()
         self.refresh_actions()
 
+    @on(LineList.Marked)
+    def _other_marks(self) -> None:
+        self._entitle()
+        self.refresh_actions()
+
     @on(LineList.Opened)
     def _opened(self) -> None:
         self.toggle_class("-details")
+        if self.has_class("-details") and not self.query_one(JobTable).display:
+            self.query_one(TextLines).focus()
 
     def go_back(self) -> bool:
+        table = self.query_one(JobTable)
+        if table.clear_marks():
+            return True
         if self.has_class("-details"):
             self.remove_class("-details")
+            table.focus()
             return True
         return False
 
@@ -83,44 +166,59 @@ class QueueView(JobView):
         super().forget()
         self.query_one(JobTable).forget()
 
-    def _details(self) -> None:
-        pane, job = self.query_one(TextLines), self.job
-        pane.set_class(job is None, "-none")
-        if job is None:
-            return
-        title = cut(f"{self.query_one(JobTable).cursor + 1} · {job_details.title(job)}", 48)
-        submitted = f"submitted {ago(job.created, self.dashboard.clock())} · " if job.created else ""
-        entitle(pane, title, f"{submitted}prompt {short_id(job.id)}")
-        pane.show(job_details.lines(self.dashboard.palette, job))
+    # What is done
+
+    def _change(self, name: str, change: queue_changes.Change, jobs: tuple[Job, ...]) -> None:
+        """Do something with jobs in a worker; the marks have served when it is done."""
+        if jobs:
+            self._ask(name, self._changing(change, jobs))
+
+    async def _changing(self, change: queue_changes.Change, jobs: tuple[Job, ...]) -> None:
+        if await change(self, jobs) and self.is_mounted:
+            self.query_one(JobTable).clear_marks()
 
     def action_move(self, by: int) -> None:
         job, state = self.job, self.session.state
-        if job is None or state is None or job.id not in state.waiting:
+        if job is None or state is None:
             return
-        to = state.waiting.index(job.id) + by
-        if 0 <= to < len(state.waiting):
+        order = state.held if job.id in state.held else state.waiting
+        if job.id in order and 0 <= (to := order.index(job.id) + by) < len(order):
             self._ask("move", self.connection.move(job.id, to))
 
     def action_front(self) -> None:
-        if (job := self.job) is not None:
-            self._ask("move to the front", self.connection.move(job.id, 0))
+        self._change("move to the front", queue_changes.to_front, self.marked)
+
+    def action_cancel(self) -> None:
+        lost = self.job is not None and self.job.state is JobState.LOST
+        if self._marked or lost:
+            self._change("cancel", queue_changes.cancel, self.marked)
+        else:
+            super().action_cancel()
+
+    def action_duplicate(self) -> None:
+        self._change("duplicate", queue_changes.duplicate, self.marked)
+
+    def action_hold(self) -> None:
+        self._change("hold", queue_changes.hold_or_release, self.marked)
+
+    def action_pause(self) -> None:
+        self._ask("pause", queue_changes.pause_or_go_on(self))
+
+    def action_again(self) -> None:
+        job = self.job
+        if job is not None and job.state is JobState.LOST:
+            self._change("send again", queue_changes.send_again, (job,))
+        else:
+            super().action_again()
+
+    def action_send_again(self) -> None:
+        state = self.session.state
+        if state is not None:
+            lost = tuple(job for job in self._marked if job.state is JobState.LOST)
+            self._change("send again", queue_changes.send_again, lost or queue_order.listed(state).lost)
 
     def action_save(self) -> None:
         self.action_save_workflow()
 
     def action_clear(self) -> None:
-        self._ask("clear", self._clear())
-
-    async def _clear(self) -> None:
-        state = self.session.state
-        if state is None or not state.waiting:
-            return
-        count, others = len(state.waiting), sum(not state.jobs[k].mine for k in state.waiting if k in state.jobs)
-        where = cut_middle(self.connection.target.label, 48)
-        detail = f"{others} of them are other people's." if others else ""
-        if self.dashboard.settings.confirm.clear_queue and not await self.dashboard.confirm(
-            f"Take all {count} waiting jobs out of the queue of {where}?", "clear it", "keep them", detail
-        ):
-            return
-        await self.connection.clear_queue()
-        self.dashboard.say(f"{count} jobs taken out of the queue")
+        self._ask("clear", queue_changes.clear(self))

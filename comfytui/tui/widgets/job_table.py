@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rich.text import Text
 
+from comfytui.state import times
 from comfytui.state.model import Job, JobState, ServerState
+from comfytui.state.times import Start
+from comfytui.tui.queue_order import sender
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.line_list import LineList
-from comfytui.tui.widgets.running_bar import overall
-from comfytui.tui.wording import GLYPHS, ago, clock, cut, cut_middle, model_name, number, one_line, size
+from comfytui.tui.wording import GLYPHS, ago, clock, cut, cut_middle, model_name, number, one_line, roughly, size
+
+AMPLE = 56  # cells of a prompt: more is read in the details
 
 
 class Column(NamedTuple):
-    """A column; `drop` tells when it goes as the table gets narrower (the highest first, 0 never)."""
+    """A column; `drop` tells when it goes as the table gets narrower (the highest first, 0 never).
+
+    `wide` is its width where that leaves the free ones more than enough.
+    """
 
     name: str
     width: int  # 0: shares what is left
     drop: int
     right: bool = False
     middle: bool = False  # cut in the middle
+    wide: int = 0
 
 
 QUEUE = (
-    Column("#", 3, 6, right=True),
+    Column("#", 3, 2, right=True),
     Column("state", 8, 0),
-    Column("workflow", 18, 3, middle=True),
+    Column("workflow", 14, 3, middle=True, wide=24),
     Column("prompt", 0, 0),
-    Column("model", 18, 4, middle=True),
-    Column("size", 9, 5, right=True),
-    Column("steps", 5, 5, right=True),
-    Column("eta", 6, 1, right=True),
-    Column("from", 5, 7),
+    Column("model", 18, 9, middle=True, wide=26),
+    Column("seed", 10, 5, right=True, wide=20),
+    Column("size", 9, 6, right=True),
+    Column("steps", 5, 6, right=True),
+    Column("starts", 7, 1, right=True),
+    Column("from", 8, 4),
 )
 HISTORY = (
     Column("state", 13, 0),
@@ -47,15 +56,20 @@ HISTORY = (
 
 
 def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple[Column, int]]:
-    """The columns for a width, each with its cells; the free ones keep at least `least`."""
+    """The columns for a width, each with its cells; the free ones keep at least `least`, or AMPLE where others grow."""
     kept = list(columns)
     while True:
         free = [c for c in kept if not c.width]
         left = width - 1 - sum(c.width for c in kept) - 2 * (len(kept) - 1)
         droppable = [c for c in kept if c.drop]
         if left >= least * len(free) or not droppable:
+            cells = {c.name: c.width for c in kept}
+            for c in kept:
+                if c.wide and left - (c.wide - c.width) >= AMPLE * len(free):
+                    left -= c.wide - c.width
+                    cells[c.name] = c.wide
             share = max(4, left // max(1, len(free)))
-            return [(c, c.width or share) for c in kept]
+            return [(c, cells[c.name] or share) for c in kept]
         kept.remove(max(droppable, key=lambda c: c.drop))
 
 
@@ -69,14 +83,16 @@ class JobTable(LineList):
         super().__init__(id=id, classes=classes)
         self._columns = columns
 
-    def update(self, jobs: Sequence[Job], state: ServerState, now: float) -> None:
-        """Show jobs in this order."""
+    def update(
+        self, jobs: Sequence[Job], state: ServerState, now: float, starts: Mapping[str, Start] | None = None
+    ) -> None:
+        """Show jobs in this order. `starts`: when those that wait should begin (`state.times.starts`)."""
         by_id = {job.id: job for job in jobs}
-        places = {job.id: place for place, job in enumerate(jobs, 1)}
-        etas = estimates(state, now)
+        places = {key: str(number) for number, key in enumerate(state.waiting, 1)}
 
         def draw(key: str, width: int) -> Text:
-            return self._line(by_id[key], places[key], state, etas.get(key), now, width)
+            start = starts.get(key) if starts else None
+            return self._line(by_id[key], places.get(key, ""), state, start, now, width)
 
         self.show(list(by_id), draw)
 
@@ -86,25 +102,25 @@ class JobTable(LineList):
             line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
         return [line]
 
-    def _line(self, job: Job, place: int, state: ServerState, eta: float | None, now: float, width: int) -> Text:
+    def _line(self, job: Job, place: str, state: ServerState, start: Start | None, now: float, width: int) -> Text:
         palette, facts = self.palette, job.facts
         values = {
-            "#": (str(place), "dim"),
+            "#": (place, "dim"),
             "workflow": (one_line(facts.name) or "–", "text"),
-            "prompt": (one_line(job.failure.message if job.failure else facts.positive) or "–", "text"),
+            "prompt": (one_line(_said(job)) or "–", "text"),
             "model": (model_name(facts.model) or "–", "dim"),
             "size": (size(facts.width, facts.height), "text"),
             "steps": (number(facts.steps), "text"),
             "seed": ("–" if facts.seed is None else str(facts.seed), "text"),
-            "eta": (clock(eta), "text"),
+            "starts": (_starts(job, start, now), "text"),
             "time": (clock(job.seconds), "text"),
             "ended": (ago(job.ended, now), "dim"),
-            "from": ("me" if job.mine else "other", "dim"),
+            "from": (sender(job), "dim"),
         }
         line = Text(" ")
         for column, cells in fitted(self._columns, width):
             if column.name == "state":
-                line.append_text(_state(palette, job, state, cells))
+                line.append_text(_state(palette, job, state, cells, now))
             else:
                 value, role = values[column.name]
                 shown = cut_middle(value, cells) if column.middle or column.right else cut(value, cells)
@@ -115,52 +131,25 @@ class JobTable(LineList):
         return line
 
 
-def _state(palette: Palette, job: Job, state: ServerState, cells: int) -> Text:
+def _state(palette: Palette, job: Job, state: ServerState, cells: int, now: float) -> Text:
     glyph, role = GLYPHS[job.state]
     text = Text(f"{glyph} ", palette.style(role))
     if job.state is JobState.RUNNING:
         told = state.run is not None and state.run.told
-        text.append(f"{overall(job, state.run):.0%}" if told else "runs")
-    elif job.state is not JobState.WAITING and cells > 8:
+        text.append(f"{times.progress(state, job, now).fraction:.0%}" if told else "runs")
+    elif job.state in (JobState.HELD, JobState.LOST) or (job.state is not JobState.WAITING and cells > 8):
         text.append(job.state)
     text.append(" " * max(0, cells - text.cell_len))
     return text
 
 
-def estimates(state: ServerState, now: float) -> dict[str, float]:
-    """When each job will be done, in seconds from now, as far as that can be told.
-
-    A waiting job is taken to last as long as finished ones did, scaled by its steps times pixels where both are known.
-    """
-    known = [
-        job for id in state.history[:20] if (job := state.jobs.get(id)) and job.state is JobState.DONE and job.seconds
-    ]
-    if not known and state.run is None:
-        return {}
-    work = [(job.seconds or 0.0, _work(job)) for job in known]
-    paces = sorted(seconds / amount for seconds, amount in work if amount)
-    usual = sorted(seconds for seconds, _ in work)
-    found: dict[str, float] = {}
-    total = 0.0
-    for key in state.running:
-        left = state.run.left if state.run is not None and state.run.prompt_id == key else None
-        if left is None:
-            return found
-        found[key] = left
-        total += left
-    for key in state.waiting:
-        job = state.jobs.get(key)
-        amount = _work(job) if job else None
-        if amount and paces:
-            total += amount * paces[len(paces) // 2]
-        elif usual:
-            total += usual[len(usual) // 2]
-        else:
-            return found
-        found[key] = total
-    return found
+def _said(job: Job) -> str:
+    """A job's prompt, or why it failed. What is lost has not failed: which one it was is what matters."""
+    return job.failure.message if job.failure and job.state is not JobState.LOST else job.facts.positive
 
 
-def _work(job: Job) -> float | None:
-    f = job.facts
-    return float(f.steps * f.width * f.height * (f.batch or 1)) if f.steps and f.width and f.height else None
+def _starts(job: Job, start: Start | None, now: float) -> str:
+    """In how long it begins: coarse, so that a line is not sent again each second."""
+    if job.state is JobState.RUNNING:
+        return "now"
+    return "–" if start is None or start.at is None else roughly(start.at - now)
