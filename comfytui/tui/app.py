@@ -201,8 +201,15 @@ class Dashboard(App[int]):
         nothing = "starting the engine" if starts else "no server"
         screen.query_one(TabsLine).update(palette, self.current, state, nothing)
         screen.query_one(StatusLine).update(palette, state, self.clock(), self.session.notice, self.last_error)
-        screen.query_one(RunningBar).update(palette, state)
+        screen.query_one(RunningBar).update(palette, state, self.clock())
         self.refresh_footer()
+        self._attend()
+
+    def _attend(self) -> None:
+        """Memory and load are asked for often only while they are looked at: on some screens, and while a job runs."""
+        connection, view = self.session.connection, self.view
+        if connection is not None:
+            connection.attention = bool(connection.state.running) or (view is not None and view.shows_stats)
 
     def refresh_footer(self) -> None:
         """Other keys may be allowed now."""

@@ -18,6 +18,7 @@ GLYPHS: dict[str, tuple[str, str]] = {  # state → glyph, role of the theme
     JobState.HELD: ("‖", "waiting"),
     NodeState.CACHED: ("≡", "cached"),
 }
+STAR = "★"
 SPARKS = "▁▂▃▄▅▆▇█"
 GIGA = 1 << 30
 
@@ -141,3 +142,21 @@ def roughly(seconds: float) -> str:
     if seconds < 90:
         return f"~{max(10, round(seconds / 10) * 10)} s"
     return f"~{round(seconds / 60)} min" if seconds < 5400 else f"~{seconds / 3600:.1f} h"
+
+
+def duration(seconds: float) -> str:
+    """How long something lasted, in one unit and without a clock's colons: 40 s, 2 min, 1.5 h."""
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def file_size(count: int | None) -> str:
+    """12.3 MB, of bytes; an en dash if it is unknown."""
+    if count is None:
+        return "–"
+    if count < 1000:
+        return f"{count} B"
+    unit, weight = next((pair for pair in (("kB", 1e3), ("MB", 1e6)) if count < 999.5 * pair[1]), ("GB", 1e9))
+    value = count / weight
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"

@@ -11,9 +11,10 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from comfytui.client.errors import Missing
-from comfytui.state.model import JobState, Phase
+from comfytui.state.model import EMPTY, JobState, Phase
 from comfytui.tui import actions, job_details, live_choice, obstacles
 from comfytui.tui.screens.job_view import JobView, pictures_of
+from comfytui.tui.widgets import told_pane
 from comfytui.tui.widgets.failure_pane import FailurePane, report
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.pane_title import entitle
@@ -21,7 +22,9 @@ from comfytui.tui.widgets.picture import Picture
 from comfytui.tui.widgets.progress_block import ProgressBlock
 from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.widgets.timeline import Timeline
-from comfytui.tui.wording import cut
+from comfytui.tui.widgets.told_pane import ToldPane
+from comfytui.tui.widgets.vitals import Vitals
+from comfytui.tui.wording import cut, plural
 
 if TYPE_CHECKING:
     from comfytui.state.model import Job, ServerState
@@ -31,6 +34,7 @@ Nothing has run here yet.
 a    choose a workflow, change its prompt and seed, run it
 4    what nodes this server has
 ?    all keys"""
+UNTOLD = "the server has not told the nodes of this job;\n3 shows the history, a runs another one"
 TICK = 1.0  # seconds between drawings of a running time, while something runs and at no other time
 
 
@@ -38,11 +42,13 @@ class LiveView(JobView):
     """Nodes, progress and timeline on the left; the picture on the right, or above where only one pane fits."""
 
     screen_id = "live"
+    shows_stats = True
     BINDINGS = [*actions.bindings("live")]
     DEFAULT_CSS = """
     LiveView #live-side { width: 46%; }
     LiveView #live-nodes { height: auto; max-height: 60%; min-height: 4; }
     LiveView #live-progress { height: 5; padding: 0; }
+    LiveView #live-vitals { padding: 0; }
     LiveView #live-message { display: none; }
     LiveView.-message #live-message { display: block; }
     LiveView.-message #live-nodes, LiveView.-message #live-progress { display: none; }
@@ -55,10 +61,11 @@ class LiveView(JobView):
     .-one LiveView.-message #live-side, .-small-w LiveView.-message #live-side { height: 1fr; max-height: 100%; }
     LiveView.-message #live-picture { display: none; }
     LiveView.-message #live-side { width: 1fr; }
-    LiveView #live-failure { display: none; }
-    LiveView.-failed #live-failure { display: block; }
+    LiveView #live-failure, LiveView #live-told { display: none; }
+    LiveView.-failed #live-failure, LiveView.-told #live-told { display: block; }
     LiveView.-failed #live-picture, LiveView.-message #live-failure, LiveView.-log #live-failure { display: none; }
-    LiveView.-full #live-side, LiveView.-full #live-failure { display: none; }
+    LiveView.-told #live-picture, LiveView.-message #live-told, LiveView.-log #live-told { display: none; }
+    LiveView.-full #live-side, LiveView.-full #live-failure, LiveView.-full #live-told { display: none; }
     LiveView.-full #live-picture { display: block; }
     LiveView.-log #live-nodes, LiveView.-log #live-progress, LiveView.-log #live-picture { display: none; }
     LiveView.-log #live-side { width: 1fr; height: 1fr; max-height: 100%; }
@@ -79,13 +86,16 @@ class LiveView(JobView):
             yield TextLines(id="live-message", classes="pane")
             yield NodeList(id="live-nodes", classes="pane")
             yield ProgressBlock(id="live-progress", classes="pane")
+            yield Vitals(id="live-vitals", classes="pane")
             yield Timeline(id="live-log", classes="pane")
         yield Picture("no picture yet", id="live-picture", classes="pane")
+        yield ToldPane(id="live-told", classes="pane")
         yield FailurePane(id="live-failure", classes="pane")
 
     def on_mount(self) -> None:
         self._ticker = self.set_interval(TICK, self._tick, pause=True)
         entitle(self.query_one("#live-log"), "Timeline")
+        entitle(self.query_one(Vitals), "Machine")
 
     @property
     def job(self) -> Job | None:
@@ -135,7 +145,7 @@ class LiveView(JobView):
             self._load_history()
         if self._frozen is None:
             self._show(new)
-        self.query_one(ProgressBlock).update(self.dashboard.palette, new, self._counted(new), self.dashboard.clock())
+        self._figures(new)
         self._message(new)
         if self._ticker is not None:
             if new.running:
@@ -149,11 +159,30 @@ class LiveView(JobView):
         if job is not None:
             self._load_graph(state, job)
         nodes = self.query_one(NodeList)
-        nodes.update(job, self.dashboard.clock())
+        self._list_nodes(state, job)
         nodes.styles.height = (len(nodes.keys) or NOTHING.count("\n") + 1) + nodes.gutter.height
         self._titles(state, job)
-        self.query_one(Timeline).update(state.timeline, state.jobs)
+        self.query_one(Timeline).update(state, job)
         self._picture(state, job)
+
+    def _list_nodes(self, state: ServerState, job: Job | None) -> None:
+        timing = state.timings.get(job.shape) if job is not None else None
+        self.query_one(NodeList).update(
+            job,
+            self.dashboard.clock(),
+            timing.nodes if timing is not None else EMPTY,
+            connected=state.link.phase is Phase.LIVE,
+        )
+
+    def _figures(self, state: ServerState) -> None:
+        """What a pause does not freeze: how far and how fast, and what the machine does."""
+        palette, job = self.dashboard.palette, self._counted(state)
+        ended = job is not None and job.state not in (JobState.RUNNING, JobState.WAITING, JobState.HELD)
+        entitle(self.query_one(ProgressBlock), "Last job" if ended else "Progress", "a adds a job" if ended else "")
+        self.query_one(ProgressBlock).update(palette, state, job, self.dashboard.clock())
+        machine = self.query_one(Vitals)
+        machine.update(palette, state, job)
+        self.set_class(bool(state.running) and machine.tells, "-vitals")  # shown where there is room: app.tcss
 
     def _counted(self, state: ServerState) -> Job | None:
         """The job whose figures are shown: while paused, as it is now."""
@@ -161,18 +190,15 @@ class LiveView(JobView):
         return job if job is None or self._frozen is None else state.jobs.get(job.id, job)
 
     def _titles(self, state: ServerState, job: Job | None) -> None:
-        nodes, progress = self.query_one(NodeList), self.query_one(ProgressBlock)
+        nodes = self.query_one(NodeList)
         if job is None:
             entitle(nodes, "Live")
-            entitle(progress, "Progress")
             nodes.say_empty(NOTHING)
             return
         name = cut(job_details.title(job), 40)
         where = "paused" if self._frozen is not None else live_choice.place(state, job)
-        nodes.say_empty("the server has not told the nodes of this job")
-        entitle(nodes, f"{where} · {name}" if where else name, f"{len(job.nodes)} nodes" if job.nodes else "")
-        ended = job.state not in (JobState.RUNNING, JobState.WAITING)
-        entitle(progress, "Last job" if ended else "Progress", "a adds a job" if ended else "")
+        nodes.say_empty(UNTOLD)
+        entitle(nodes, f"{where} · {name}" if where else name, _whose_nodes(job))
 
     def _picture(self, state: ServerState, job: Job | None) -> None:
         pane = self.query_one(Picture)
@@ -181,11 +207,14 @@ class LiveView(JobView):
         self.set_class(failure is not None, "-failed")
         if job is not None and failure is not None:
             self.query_one(FailurePane).update(job, failure, state.object_info, self._unfolded)
+        told = job is not None and told_pane.needed(state, job)
+        self.set_class(told, "-told")
         if job is None:
             pane.clear("the picture appears here while it is made")
             entitle(pane, "Picture")
-        elif job.state is JobState.WAITING:
-            pane.clear("it waits for its turn")
+        elif told:
+            self.query_one(ToldPane).update(state, job, self.dashboard.clock())
+            pane.clear("there is no picture of it yet; f goes back to what is known")
             entitle(pane, "Preview", job_details.title(job))
         elif job.state is JobState.RUNNING:
             if preview is not None and preview.prompt_id in (job.id, None):
@@ -236,7 +265,7 @@ class LiveView(JobView):
         if self.shown and state is not None and self.app.screen is self.screen:
             now = self.dashboard.clock()
             if self._frozen is None:
-                self.query_one(NodeList).update(self.job, now)
+                self._list_nodes(state, self.job)
             self.query_one(ProgressBlock).update(self.dashboard.palette, state, self._counted(state), now)
 
     def forget(self) -> None:
@@ -244,6 +273,7 @@ class LiveView(JobView):
         self.query_one(NodeList).forget()
         self.query_one(Timeline).forget()
         self.query_one(FailurePane).forget()
+        self.query_one(ToldPane).forget()
 
     def go_back(self) -> bool:
         """From the full picture and the log, then from a pause, then from a chosen job to what runs."""
@@ -341,6 +371,12 @@ class LiveView(JobView):
     def action_panes(self) -> None:
         self.remove_class("-full")
         self.toggle_class("-log")
+
+
+def _whose_nodes(job: Job) -> str:
+    """For a border: whose job it is, and of how many nodes."""
+    parts = [told_pane.WHOSE[job.origin], plural(len(job.nodes), "node") if job.nodes else ""]
+    return " · ".join(part for part in parts if part)
 
 
 def _of(key: object, job: Job) -> bool:

@@ -24,6 +24,7 @@ class ScreenView(Container):
     """
 
     screen_id: ClassVar[str] = ""
+    shows_stats: ClassVar[bool] = False  # memory and load: the server is asked for them often while it is visible
     DEFAULT_CSS = "ScreenView { layout: horizontal; height: 1fr; width: 1fr; }"
 
     def __init__(self) -> None:

@@ -1,12 +1,18 @@
-"""The nodes of a job in the order in which they run, each with its state, progress and time."""
+"""The nodes of a job in the order in which they run, each with its state, progress, time, and what it took last time."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.text import Text
 
-from comfytui.state.model import Job, NodeRun, NodeState
+from comfytui.state.model import EMPTY, Job, JobState, NodeRun, NodeState
+from comfytui.tui.job_nodes import in_a_gap, left_out
 from comfytui.tui.widgets.line_list import LineList
-from comfytui.tui.wording import GLYPHS, bar, cut, cut_middle, model_name, one_line, took
+from comfytui.tui.wording import GLYPHS, bar, clock, cut, cut_middle, model_name, one_line, took
+
+LAST = 11  # cells of "last 1:02:03", its own column where there is room
+ROOMY = 50  # cells from which it has one; below, only nodes that wait say how long they should take
 
 
 class NodeList(LineList):
@@ -16,12 +22,19 @@ class NodeList(LineList):
         super().__init__(id=id, classes=classes)
         self._runs: dict[str, NodeRun] = {}
         self._job: Job | None = None
+        self._last: Mapping[str, float] = EMPTY
+        self._left_out: Mapping[str, str] = EMPTY
+        self._silent = False  # there is no connection: what runs is not known to run
         self._followed: str | None = None  # the running node that the cursor went along with
 
-    def update(self, job: Job | None, now: float) -> None:
-        """Show a job's nodes; None shows nothing."""
-        self._job = job
+    def update(self, job: Job | None, now: float, last: Mapping[str, float] = EMPTY, *, connected: bool = True) -> None:
+        """Show a job's nodes; None shows nothing. `last`: seconds that nodes took the last times, by id."""
+        if job is not self._job:
+            self._left_out = EMPTY if job is None else left_out(job)
+        self._job, self._silent = job, not connected
         self._runs = {} if job is None else {node.id: node for node in job.nodes}
+        # Of an ended job they hold its own times already.
+        self._last = last if job is not None and job.state in (JobState.RUNNING, JobState.WAITING) else EMPTY
         active = next((n.id for n in self._runs.values() if n.state is NodeState.RUNNING), None)
         follows = self.key is None or self.key == self._followed or self.key not in self._runs
         self.show(list(self._runs), lambda key, width: self._line(self._runs[key], width, now))
@@ -61,19 +74,49 @@ class NodeList(LineList):
         return f"“{text}”" if "text" in inputs else model_name(text)
 
     def _right(self, node: NodeRun, width: int, now: float) -> Text:
-        palette = self.palette
-        if node.state is NodeState.RUNNING:
-            if node.maximum > 1:
-                done, rest = bar(node.value / node.maximum, max(4, min(24, width // 4)))
-                count = f"{node.value:g}/{node.maximum:g}"
-                return Text.assemble((done, palette.running), (rest, palette.border), (f" {count}", palette.text))
-            if node.started is not None and now - node.started >= 1:
-                return Text(took(now - node.started), palette.running)
-            return Text("…", palette.running)
+        """What the node does or did, and in a column of its own what it took last time."""
+        text = self._now(node, width, now)
+        last = self._last.get(node.id)
+        if not self._last or (width < ROOMY and node.state is not NodeState.WAITING):
+            return text
+        if width < ROOMY:
+            return text if last is None or text else Text(f"~{took(last)}", self.palette.dim)
         if node.state is NodeState.CACHED:
-            return Text("cached", palette.cached)
-        if node.state is NodeState.FAILED:
-            return Text("failed", palette.failed)
+            last = None
+        return text.append(f"{'' if last is None else 'last ' + took(last):>{LAST}}", self.palette.dim)
+
+    def _now(self, node: NodeRun, width: int, now: float) -> Text:
+        palette = self.palette
+        gap = Text("gap ", palette.warning) if self._job is not None and in_a_gap(self._job, node) else Text()
+        match node.state:
+            case NodeState.RUNNING if self._silent:
+                return Text("no news", palette.warning)
+            case NodeState.RUNNING:
+                return gap.append_text(self._moving(node, width, now))
+            case NodeState.CACHED:
+                return Text("cached", palette.cached)
+            case NodeState.FAILED | NodeState.INTERRUPTED:
+                failed = node.state is NodeState.FAILED
+                return gap.append_text(
+                    self._with_time(node, Text(node.state, palette.failed if failed else palette.warning))
+                )
+            case NodeState.WAITING:
+                return Text(self._left_out.get(node.id, ""), palette.dim)
+            case _:
+                return gap.append_text(self._with_time(node, Text()))
+
+    def _with_time(self, node: NodeRun, text: Text) -> Text:
         if node.started is not None and node.ended is not None:
-            return Text(took(node.ended - node.started), palette.dim)
-        return Text()
+            text.append((" after " if text else "") + took(max(0.0, node.ended - node.started)), self.palette.dim)
+        return text
+
+    def _moving(self, node: NodeRun, width: int, now: float) -> Text:
+        """The steps of what runs, and how long it has run."""
+        palette = self.palette
+        passed = None if node.started is None else now - node.started
+        if node.maximum > 1:
+            done, rest = bar(node.value / node.maximum, max(4, min(24, width // 5)))
+            text = Text.assemble((done, palette.running), (rest, palette.border))
+            text.append(f" {node.value:g}/{node.maximum:g}", palette.text)
+            return text if passed is None or width < ROOMY else text.append(f" {clock(passed):>5}", palette.running)
+        return Text("…" if passed is None or passed < 1 else took(passed), palette.running)

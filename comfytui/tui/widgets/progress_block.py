@@ -1,4 +1,4 @@
-"""Three lines of a job: how far it is, how fast, and what it uses."""
+"""Three lines of a job: how far it is, how fast, and what it uses; two where the last has a pane of its own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from rich.text import Text
 from textual.geometry import Region
 from textual.widget import Widget
 
+from comfytui.state import times
 from comfytui.state.model import Job, JobState, NodeState, ServerState, Stats
 from comfytui.tui.theme import Palette
+from comfytui.tui.time_left import time_left
 from comfytui.tui.widgets.fixed_line import Piece, lay_out
-from comfytui.tui.widgets.running_bar import overall
-from comfytui.tui.widgets.status_line import settled, vram
-from comfytui.tui.wording import GLYPHS, ago, bar, clock, number, of_total, one_line, rate, spark
+from comfytui.tui.widgets.status_line import settled
+from comfytui.tui.widgets.told_pane import WHOSE
+from comfytui.tui.widgets.vitals import vitals
+from comfytui.tui.wording import GLYPHS, ago, bar, clock, number, one_line, rate, spark
 
 SAMPLES = 16
 
@@ -23,19 +26,12 @@ class ProgressBlock(Widget):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._rates: list[float] = []
         self._stats: Stats | None = None
-        self._rates_of: str | None = None
         self._lines: list[Text] = []
         self._given: tuple[Palette, ServerState, Job | None, float] | None = None
 
     def update(self, palette: Palette, state: ServerState, job: Job | None, now: float) -> None:
         """Show a job: the running one, or the one before it."""
-        run = state.run
-        if job is not None and job.id != self._rates_of:
-            self._rates, self._rates_of = [], job.id
-        if run is not None and run.rate and (not self._rates or self._rates[-1] != run.rate):
-            self._rates = [*self._rates[-SAMPLES + 1 :], run.rate]
         self._given = (palette, state, job, now)
         before, self._lines = self._lines, self._lay_out()
         changed = [y for y, line in enumerate(self._lines) if y >= len(before) or line != before[y]]
@@ -49,13 +45,13 @@ class ProgressBlock(Widget):
         palette, state, job, now = self._given
         width = self.content_size.width
         rows = (
-            self._bar(palette, state, job, width),
+            self._bar(palette, state, job, now, width),
             self._numbers(palette, state, job, now),
-            self._memory(palette, state),
+            self._memory(palette, state, job),
         )
         return [lay_out([Piece(part, rank) for rank, part in enumerate(row)], width, 3) for row in rows]
 
-    def _bar(self, palette: Palette, state: ServerState, job: Job | None, width: int) -> list[Text]:
+    def _bar(self, palette: Palette, state: ServerState, job: Job | None, now: float, width: int) -> list[Text]:
         if job is None:
             return [Text("–", palette.dim)]
         if job.state is not JobState.RUNNING:
@@ -64,7 +60,13 @@ class ProgressBlock(Widget):
             if job.failure is not None:
                 text.append(f"  {one_line(job.failure.message)}", palette.text)
             return [text]
-        fraction = overall(job, state.run)
+        if not _told(state, job):
+            whose = WHOSE[job.origin]
+            return [
+                Text(f"▶ runs{f': {whose} job' if whose else ''}", palette.running),
+                Text("no progress is told", palette.dim),
+            ]
+        fraction = times.progress(state, job, now).fraction
         done, rest = bar(fraction, max(8, width - 6))
         return [Text.assemble((done, palette.running), (rest, palette.border), (f" {fraction:4.0%}", palette.text))]
 
@@ -74,15 +76,15 @@ class ProgressBlock(Widget):
         finished = sum(n.state in (NodeState.DONE, NodeState.CACHED) for n in job.nodes)
         nodes = _pair(palette, f"{finished}/{len(job.nodes)}", "nodes") if job.nodes else Text()
         if job.state is JobState.RUNNING:
-            run = state.run
-            if run is not None and not run.told:
-                return [Text("another client's job: the server tells its own client about it", palette.dim)]
-            elapsed = None if job.started is None else now - job.started
+            run = state.run if _told(state, job) else None
+            left, source = time_left(state, job, now)
+            elapsed = times.progress(state, job, now).elapsed
+            said = Text.assemble((left, palette.text), (f" ({source})" if source else "", palette.dim))
             parts = [
-                _pair(palette, clock(run.left), "left") if run is not None and run.left is not None else Text(),
+                said if left else Text(),
                 _pair(palette, clock(elapsed), "elapsed") if elapsed is not None else Text(),
                 Text(rate(run.rate), palette.text) if run is not None else Text(),
-                nodes,
+                nodes if run is not None else Text(),
             ]
         else:
             parts = [
@@ -93,28 +95,28 @@ class ProgressBlock(Widget):
             ]
         return [part for part in parts if part]
 
-    def _memory(self, palette: Palette, state: ServerState) -> list[Text]:
+    def _memory(self, palette: Palette, state: ServerState, job: Job | None) -> list[Text]:
+        self._stats = settled(self._stats, state)
         parts = []
-        if len(self._rates) > 1:
-            parts.append(Text.assemble(("it/s ", palette.dim), (spark(self._rates), palette.graph)))
-        stats = self._stats = settled(self._stats, state)
-        if stats is not None:
-            past = state.stats_history[-SAMPLES:] if state.running else ()
-            if (used := vram(stats)) is not None:
-                line = spark([float(v[0]) for s in past if (v := vram(s)) is not None], float(used[1]))
+        for vital in vitals(state, job if state.running else None, self._stats, SAMPLES):
+            past = spark(list(vital.past), 1.0) if state.running and len(vital.past) > 1 else ""
+            if vital.label == "it/s":  # the figure is in the line above
+                parts.append(Text.assemble(("it/s ", palette.dim), (past, palette.graph)) if past else Text())
+            elif state.running or vital.label in ("VRAM", "RAM"):
                 parts.append(
-                    Text.assemble(("VRAM ", palette.dim), (line and f"{line} ", palette.graph), of_total(*used))
+                    Text.assemble((f"{vital.label} ", palette.dim), (past and f"{past} ", palette.graph), vital.now)
                 )
-            if stats.ram_total:
-                line = spark([float(s.ram_total - s.ram_free) for s in past], float(stats.ram_total))
-                ram = of_total(stats.ram_total - stats.ram_free, stats.ram_total)
-                parts.append(Text.assemble(("RAM ", palette.dim), (line and f"{line} ", palette.graph), ram))
-        return parts
+        return [part for part in parts if part]
 
     def render(self) -> Text:
         # Laid out here and not before: a line that is as wide as the pane once was would wrap in a narrower one.
         self._lines = self._lay_out()
         return Text("\n", no_wrap=True, overflow="crop", end="").join(self._lines[: self.content_size.height])
+
+
+def _told(state: ServerState, job: Job) -> bool:
+    """Whether the server tells how far a running job is."""
+    return state.run is not None and state.run.prompt_id == job.id and state.run.told
 
 
 def _pair(palette: Palette, value: str, unit: str) -> Text:

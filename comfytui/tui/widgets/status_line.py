@@ -6,8 +6,9 @@ from rich.text import Text
 
 from comfytui.state.model import Phase, ServerState, Stats
 from comfytui.tui.theme import Palette
+from comfytui.tui.time_left import time_left
 from comfytui.tui.widgets.fixed_line import FixedLine, Piece
-from comfytui.tui.wording import clock, cut, of_total, one_line, rate, spark
+from comfytui.tui.wording import cut, of_total, one_line, rate, spark
 
 SAMPLES = 5  # of memory, in the status line
 NEWS = 0.02  # of all memory: a smaller change is no news while nothing runs, and costs no bytes
@@ -56,7 +57,7 @@ class StatusLine(FixedLine):
             return connection(palette, state, now)
         if error:
             return Text(f"✗ {cut(one_line(error), 70)}", palette.failed)
-        return running(palette, state, brief=self.size.width < 56) or Text("idle", palette.dim)
+        return running(palette, state, now, brief=self.size.width < 56) or Text("idle", palette.dim)
 
 
 def connection(palette: Palette, state: ServerState, now: float) -> Text:
@@ -72,20 +73,23 @@ def connection(palette: Palette, state: ServerState, now: float) -> Text:
     return Text(f"◌ connecting to {link.url}", palette.dim)
 
 
-def running(palette: Palette, state: ServerState, brief: bool = False) -> Text | None:
+def running(palette: Palette, state: ServerState, now: float, brief: bool = False) -> Text | None:
     """The node that runs, its steps, speed (unless `brief`) and time left; None when nothing runs."""
     if not state.running:
         return None
     run = state.run
+    job = state.jobs.get(run.prompt_id) if run is not None else None
     if run is None or not run.told:
-        return Text("▶ another client's job runs; the server tells no progress", palette.running)
-    job = state.jobs.get(run.prompt_id)
+        remaining = time_left(state, job, now)[0] if job is not None else ""
+        whose = "our job" if job is not None and job.mine else "another client's job"
+        said = f"▶ {whose} runs" + ("; the server tells no progress" if not remaining and not brief else "")
+        return Text.assemble((said, palette.running), (f" · {remaining}" if remaining else "", palette.text))
     node = next((n for n in job.nodes if n.id == run.node_id), None) if job else None
     text = Text("▶ ", palette.running)
     text.append(cut(one_line((node.title or node.class_type) if node else run.node_id or "starting"), 24), palette.text)
     if run.maximum:
         text.append(f" {run.value:g}/{run.maximum:g}", palette.text)
-    left = f"{clock(run.left)} left" if run.left is not None else ""
+    left = time_left(state, job, now)[0] if job is not None else ""
     for part in ("" if brief else rate(run.rate), left):
         if part:
             text.append(" · ", palette.dim)
