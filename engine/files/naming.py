@@ -48,12 +48,22 @@ def save_place(root: Path, prefix: str, width: int = 0, height: int = 0, now: da
     folder = inside(root, subfolder)
     if len(os.fsencode(stem)) > 200:
         raise UnsafeNameError(f"the file name {stem[:40]!a}… is too long: 200 bytes are the limit")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     return SavePlace(folder, subfolder, stem)
 
 
-def save(place: SavePlace, data: bytes, extension: str, batch_number: int = 0) -> str:
+def _make(folder: Path) -> None:
+    """Make a folder whose name survives a power cut: the pictures in it would be lost with it."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        force_folder(made.parent)
+
+
+def save(place: SavePlace, data: bytes, extension: str, batch_number: int = 0, *, durable: bool = False) -> str:
     """Write `data` under the next free number and give back the file's name.
+
+    `durable`: it is forced to the disk, so that what a client hears to be saved survives a power cut.
 
     The number is one more than the largest in the folder. The folder is read once for each prefix: a
     folder of ten thousand pictures takes milliseconds to list, and every save would pay them. Another
@@ -64,17 +74,17 @@ def save(place: SavePlace, data: bytes, extension: str, batch_number: int = 0) -
         number = _next_number(place)
         name = place.name(number, extension, batch_number)
         try:
-            write_new(place.folder / name, data)
+            write_new(place.folder / name, data, durable=durable)
         except FileExistsError:
             continue
         except FileNotFoundError:
-            place.folder.mkdir(parents=True, exist_ok=True)  # somebody cleared the output folder
+            _make(place.folder)  # somebody cleared the output folder
             _forget(place)
             continue
         return name
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Create `path` with `data`; raises `FileExistsError` if it is there, `OSError` if it cannot be written.
 
     The name appears with the whole contents behind it or not at all, whenever the process is killed.
@@ -82,12 +92,16 @@ def write_new(path: Path, data: bytes) -> None:
     try:
         descriptor = _unnamed(path.parent)
         if descriptor is None:
-            _write_hidden(path, data)
-            return
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            _link(descriptor, path)
+            _write_hidden(path, data, durable)
+        else:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                if durable:
+                    os.fsync(descriptor)
+                _link(descriptor, path)
+        if durable:
+            force_folder(path.parent)  # the name
     except FileExistsError:
         raise
     except OSError as error:
@@ -117,13 +131,28 @@ def _link(descriptor: int, path: Path) -> None:
         os.close(folder)
 
 
-def _write_hidden(path: Path, data: bytes) -> None:
+def force_folder(folder: Path) -> None:
+    """Force the names in `folder` to the disk. Raises `OSError`, but not where folders cannot be forced (network)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_hidden(path: Path, data: bytes, durable: bool) -> None:
     """`write_new` by a hidden name; a killed process may leave that one behind."""
     part = path.with_name(f".part-{secrets.token_hex(8)}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(descriptor)
         try:
             os.link(part, path)
         except OSError as error:

@@ -140,7 +140,7 @@ class Dispatcher:
 
     def interrupt(self, prompt_id: str | None) -> bool:
         """Stop the running job if it is this one (None: whichever it is); whether something was running."""
-        if self.running is None or prompt_id not in (None, self.running.prompt_id):
+        if self.running is None or self._ending or prompt_id not in (None, self.running.prompt_id):
             return False
         return self._worker.send(messages.Interrupt(self.running.prompt_id))
 
@@ -264,9 +264,15 @@ class Dispatcher:
 
     async def _drop(self, jobs: list[Job]) -> int:
         if jobs:
+            try:
+                await self._store.remove(jobs)
+            except StoreError:
+                for job in jobs:  # they are still on disk, and would run after the next start
+                    self._waiting.put(job)
+                self._start_next()
+                raise
             for job in jobs:
                 self._secrets.pop(job.prompt_id, None)
-            await self._store.remove(jobs)
             self._tell_status()
         return len(jobs)
 

@@ -30,6 +30,9 @@ class Stretch(NamedTuple):
     length: int
 
 
+# Clients may send an id and a number twice: then the row that came first is the one that runs first.
+_FIRST = "SELECT MIN(seq) FROM waiting WHERE id = ? AND number = ?"
+_LAST = "SELECT MAX(seq) FROM waiting WHERE id = ? AND number = ?"
 _LIGHT = "id, number, status, workflow_id, create_time, start_time, end_time"
 _MORE = "outputs_count, preview, error, seq"
 
@@ -65,7 +68,7 @@ class JobStore:
 
         An orderly stop takes the attempt back with `by=-1`.
         """
-        sql = "UPDATE waiting SET attempts = attempts + ? WHERE id = ? AND number = ?"
+        sql = f"UPDATE waiting SET attempts = attempts + ? WHERE seq = ({_FIRST})"  # noqa: S608 - constants
         noted = self._work.begin(lambda db: db.execute(sql, (by, job.prompt_id, job.number)))
         # A note that could not be written costs nothing but a run more after a crash.
         noted.add_done_callback(lambda future: future.cancelled() or future.exception())
@@ -73,7 +76,7 @@ class JobStore:
     async def remove(self, jobs: Sequence[Job]) -> None:
         """Forget jobs that will not run. Raises `StoreError`."""
         rows = [(job.prompt_id, job.number) for job in jobs]
-        sql = "DELETE FROM waiting WHERE id = ? AND number = ?"
+        sql = f"DELETE FROM waiting WHERE seq = ({_LAST})"  # noqa: S608 - constants
         await self._work.run(lambda db: db.executemany(sql, rows), durable=True)
 
     # ── history ─────────────────────────────────────────────────────────────────────────────────
@@ -261,7 +264,7 @@ def _finisher(entry: Finished, keep: int) -> Callable[[Connection], None]:
     insert = f"INSERT INTO history ({_LIGHT}, duration, outputs_count) VALUES ({','.join('?' * 9)})"  # noqa: S608 - constants
 
     def move(db: Connection) -> None:
-        db.execute("DELETE FROM waiting WHERE id = ? AND number = ?", (job.prompt_id, job.number))
+        db.execute(f"DELETE FROM waiting WHERE seq = ({_FIRST})", (job.prompt_id, job.number))  # noqa: S608 - constants
         db.execute("DELETE FROM history WHERE id = ?", (job.prompt_id,))
         seq = db.execute(insert, light).lastrowid
         db.execute("INSERT INTO body (seq, preview, error, item, outcome) VALUES (?, ?, ?, ?, ?)", (seq, *body))

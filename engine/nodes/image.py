@@ -156,9 +156,10 @@ def _save(
     place = naming.save_place(root, prefix, width, height)
     saved = []
     for index, picture in enumerate(images):
-        data = pixels.to_bytes(picture)
-        image = Image.fromarray(data.squeeze(-1) if data.shape[-1] == 1 else data)
-        name = naming.save(place, pictures.encode_png(image, chunks, compress_level), ".png", index)
+        levels = pixels.to_bytes(picture)
+        image = Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
+        data = pictures.encode_png(image, chunks, compress_level)
+        name = naming.save(place, data, ".png", index, durable=kind == "output")
         saved.append({"filename": name, "subfolder": place.subfolder, "type": kind})
     return {"ui": {"images": saved}}
 

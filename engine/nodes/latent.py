@@ -200,7 +200,7 @@ def save_latent(
         metadata |= {key: json.dumps(value) for key, value in (extra_pnginfo or {}).items()}
     tensors = {"latent_tensor": samples["samples"].contiguous(), "latent_format_version_0": torch.tensor([])}
     place = save_place(context.folders.output, filename_prefix)
-    name = save(place, to_bytes(tensors, metadata), ".latent")
+    name = save(place, to_bytes(tensors, metadata), ".latent", durable=True)
     return {"ui": {"latents": [{"filename": name, "subfolder": place.subfolder, "type": "output"}]}}
 
 

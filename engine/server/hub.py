@@ -39,7 +39,13 @@ def event(kind: str, data: Any) -> bytes:
 class Line(Protocol):
     """The sending half of a connection."""
 
-    async def write(self, frames: bytes) -> None: ...
+    def send(self, frames: bytes) -> bool:
+        """Send; False if the client is behind and should get no more for now. Raises `ConnectionError`."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while the client is behind. Raises `ConnectionError` when it is gone."""
+        ...
 
 
 class Socket:
@@ -53,7 +59,8 @@ class Socket:
         self._frames: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
         self._bytes = 0
         self._counter = 0
-        self._wake = asyncio.Event()
+        self._soon: asyncio.Handle | None = None  # the frames go out at the end of this turn of the loop
+        self._behind = asyncio.Event()  # the line is full, and `pump` waits for it
         self._preview: bytes | None = None  # follows the next `progress`
 
     @property
@@ -79,7 +86,9 @@ class Socket:
             log.warning("A client (%.36s) does not read its messages and is dropped", self.sid)
             self._frames.clear()
             self.lost.set()
-        self._wake.set()
+        # One write for all that this turn brings, and by a plain call: to wake a task for it costs as much again.
+        if self._soon is None and not self._behind.is_set():
+            self._soon = asyncio.get_running_loop().call_soon(self._flush)
 
     def preview(self, preview: messages.Preview, with_metadata: bytes, plain: bytes) -> None:
         """Show a picture: at once with metadata; plain ones come after the step's `progress`, as clients expect."""
@@ -93,13 +102,23 @@ class Socket:
             self.put(self._preview, ("preview",))
             self._preview = None
 
-    async def pump(self) -> None:
-        """Send frames in order until the task is cancelled or the connection ends (`ConnectionError`)."""
-        while True:
+    def _flush(self) -> None:
+        self._soon = None
+        try:
             while self._frames:
-                await self._line.write(self._take())
-            self._wake.clear()
-            await self._wake.wait()
+                if not self._line.send(self._take()):
+                    self._behind.set()
+                    return
+        except ConnectionError:
+            self._behind.set()  # `pump` meets it again and tells
+
+    async def pump(self) -> None:
+        """Send what a full line holds up, until the task is cancelled or the connection ends (`ConnectionError`)."""
+        while True:
+            await self._behind.wait()
+            await self._line.room()
+            self._behind.clear()
+            self._flush()
 
     def _take(self) -> bytes:
         """The next frames in one piece, up to `_BATCH` bytes; what stays may yet be replaced by something newer."""
@@ -138,6 +157,8 @@ class Hub:
 
     def tell(self, client: str | None, kind: str, data: Any) -> None:
         """Send an event to one client, or to all with None."""
+        if kind == "status":
+            self._crowd.busy = data["status"]["exec_info"]["queue_remaining"] > 0
         if not self._listens(client):
             return
         frame = event(kind, data)

@@ -49,14 +49,19 @@ class Wire:
         if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL)
 
-    async def write(self, frames: bytes) -> None:
-        """Send, and wait while the client is behind. Raises `ConnectionError` when it is gone."""
+    def send(self, frames: bytes) -> bool:
+        """Send; False while the client is behind. Raises `ConnectionError` when it is gone."""
         if self._transport.is_closing():
             raise ConnectionResetError("the client has gone")
         self._transport.write(frames)
+        return self._transport.get_write_buffer_size() <= _HIGH_WATER
+
+    async def room(self) -> None:
+        """Wait while the client is behind. Raises `ConnectionError` when it is gone."""
         looks = 0
-        while self._transport.get_write_buffer_size() > _HIGH_WATER:
+        while not self._transport.is_closing():
+            if self._transport.get_write_buffer_size() <= _HIGH_WATER:
+                return
             await asyncio.sleep(_PAUSES[min(looks, len(_PAUSES) - 1)])
             looks += 1
-            if self._transport.is_closing():
-                raise ConnectionResetError("the client has gone")
+        raise ConnectionResetError("the client has gone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -48,9 +49,13 @@ async def files(request: web.Request) -> web.Response:
 
 
 def _newest(folder: Path) -> list[str]:
+    found = []
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.stat().st_mtime, entry.name) for entry in entries if entry.is_file()]
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                    if entry.is_file():
+                        found.append((entry.stat().st_mtime, entry.name))
     except FileNotFoundError:
         return []
     return [name for _, name in sorted(found, reverse=True)]

@@ -101,3 +101,26 @@ def test_where_files_without_a_name_are_unknown_the_name_is_still_never_half_wri
         "img_00001_.png": b"first",
         "img_00002_.png": b"somebody else's",
     }
+
+
+def test_what_is_saved_is_forced_to_the_disk_before_its_name_is_and_temporary_files_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        kind = "folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file"  # noqa: PTH112 - not a path of ours
+        forced.append(f"{kind}, {len(list(tmp_path.rglob('*.png')))} named")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    place = save_place(tmp_path, "a/b/img")
+    assert forced == ["folder, 0 named"] * 2  # the names of b and a
+    save(place, b"x", ".png", durable=True)
+    assert forced[2:] == ["file, 0 named", "folder, 1 named"]
+    save(save_place(tmp_path, "a/b/img"), b"x", ".png")
+    assert len(forced) == 4
+    monkeypatch.setattr(naming, "_unnamed", lambda folder: None)  # a file system without files that have no name
+    save(place, b"x", ".png", durable=True)
+    assert forced[4:] == ["file, 2 named", "folder, 3 named"]

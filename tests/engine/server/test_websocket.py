@@ -174,27 +174,35 @@ class StuckLine:
         self.go = asyncio.Event()
         self.got: list[bytes] = []
 
-    async def write(self, frames: bytes) -> None:
-        await self.go.wait()
+    def send(self, frames: bytes) -> bool:
         self.got.append(frames)
+        return self.go.is_set()
+
+    async def room(self) -> None:
+        await self.go.wait()
 
 
 async def test_a_slow_client_gets_the_newest_progress_and_every_other_event() -> None:
     hub, line = Hub(), StuckLine()
     socket = Socket("slow", line)
     hub.add(socket)
+    hub.tell("slow", "executed", {"node": "first"})
+    await asyncio.sleep(0)  # it fills the line
     for step in range(2000):
         hub.tell("slow", "progress", {"prompt_id": "p", "node": "3", "value": step, "max": 2000})
         if step % 100 == 0:
             hub.tell("slow", "executed", {"node": str(step)})
+        if step % 10 == 0:
+            await asyncio.sleep(0)
     assert socket.waiting < 60
+    assert len(line.got) == 1  # nothing is handed to a full line
     line.go.set()
     pump = asyncio.create_task(socket.pump())
     while socket.waiting:
         await asyncio.sleep(0)
     pump.cancel()
     sent = b"".join(line.got)
-    assert sent.count(b'"executed"') == 20
+    assert sent.count(b'"executed"') == 21
     assert sent.rfind(b'"value":1999') > sent.rfind(b'"executed"')
     assert sent.count(b'"progress"') < 50
 
