@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 from comfytui.client import messages as m
@@ -91,6 +91,40 @@ def _entry(prompt_id: str, value: Any, known: Container[str]) -> m.HistoryEntry 
 
 
 _OUTCOMES = {"execution_success": "done", "execution_error": "failed", "execution_interrupted": "interrupted"}
+
+
+def finished_jobs(value: Any) -> tuple[tuple[m.HistoryEntry, ...], int]:
+    """GET /api/jobs of finished states, which has the newest first: entries without graphs, and how many there are.
+
+    Raises BadAnswer.
+    """
+    answer = mapping(value)
+    total = mapping(answer.get("pagination")).get("total")
+    if not isinstance(answer.get("jobs"), list) or not isinstance(total, int) or isinstance(total, bool):
+        raise BadAnswer("the answer is not a list of jobs")
+    found = (_job(mapping(each)) for each in reversed(answer["jobs"]))
+    return tuple(item for item in found if item is not None), max(0, total)
+
+
+_STATUSES = {"completed": "done", "failed": "failed", "cancelled": "interrupted"}
+
+
+def _job(job: Mapping[str, Any]) -> m.HistoryEntry | None:
+    prompt_id, outcome = ident(job.get("id")), _STATUSES.get(str(job.get("status")))
+    if prompt_id is None or outcome is None:
+        return None
+    said = mapping(job.get("execution_error"))
+    shown = mapping(job.get("preview_output"))
+    kind, node = str(shown.get("mediaType") or "images"), ident(shown.get("nodeId")) or "?"
+    return m.HistoryEntry(
+        prompt=m.Prompt(prompt_id, number=number(job.get("priority")), created=seconds(job.get("create_time"))),
+        # 0.8.0 tells an interrupted job as a failed one without an error
+        outcome="interrupted" if outcome == "failed" and not said else outcome,
+        outputs=media(node, {kind: [shown]}) if shown else (),
+        started=seconds(job.get("execution_start_time")),
+        ended=seconds(job.get("execution_end_time")),
+        error=error({**said, "prompt_id": prompt_id}) if said else None,
+    )
 
 
 def system_stats(value: Any) -> m.SystemStats:

@@ -146,6 +146,22 @@ class Http:
             return None
         return None if total is None or queued is None else max(0, total - queued)
 
+    async def finished_jobs(self, *, limit: int, offset: int) -> tuple[tuple[m.HistoryEntry, ...], int] | None:
+        """Finished jobs from GET /api/jobs, without graphs, and how many there are; None without such a route.
+
+        `offset` 0 is the newest; the answer is the oldest first, as that of `history`. Servers before 0.38 refuse the
+        status `cancelled`, and tell interrupted jobs as failed.
+        """
+        for status in ("completed,failed,cancelled", "completed,failed"):
+            query = {"status": status, "limit": str(limit), "offset": str(offset)}
+            try:
+                return await self._read("/api/jobs", answers.finished_jobs, query)
+            except ServerFailed:  # an unknown status is a 400
+                continue
+            except (Missing, NotComfyUI, BadAnswer):
+                break
+        return None
+
     async def _jobs_total(self, status: str | None = None) -> int | None:
         query = {"limit": "1"} | ({} if status is None else {"status": status})
         data = mapping(await self._json("GET", "/api/jobs", query))
@@ -204,6 +220,16 @@ class Http:
             raise Missing(
                 f"{sanitize.line(name.filename)} is no longer on the server. Temporary files go when it restarts.",
                 where=self.target.url,
+            ) from error
+
+    async def view_size(self, name: m.RawName) -> int | None:
+        """HEAD /view: how many bytes a file has; None if the server does not say. Raises Missing when it is gone."""
+        query = {"filename": name.filename, "subfolder": name.subfolder, "type": name.type}
+        try:
+            return (await self._request("HEAD", "/view", query)).length
+        except Missing as error:
+            raise Missing(
+                f"{sanitize.line(name.filename)} is no longer on the server.", where=self.target.url
             ) from error
 
     async def upload_image(self, data: bytes, name: str, *, overwrite: bool = False) -> str:
@@ -281,7 +307,7 @@ class Http:
         `patience`: seconds to wait for an answer to begin, if more than the target's timeout.
         """
         where = self.target.url
-        if method != "GET":
+        if method not in ("GET", "HEAD"):
             self.may_change()
         if self._client.is_closed:
             raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
@@ -304,7 +330,7 @@ class Http:
             ) as response:
                 self._note_date(response.headers.get("date"))
                 data = await _bounded(response, MAX_JSON if limit is None else limit)
-                answer = Answer(response.status_code, response.headers.get("content-type", ""), data)
+                answer = Answer(response.status_code, response.headers.get("content-type", ""), data, _length(response))
                 location = response.headers.get("location", "")
         except httpx.TimeoutException as error:
             raise Unreachable(
@@ -381,12 +407,18 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     content_type: str
     content: bytes
+    length: int | None = None  # as the headers have it; of a HEAD, the length that a GET would have
 
     @property
     def looks_like_html(self) -> bool:
         return "html" in self.content_type.lower() or self.content[:256].lstrip().lower().startswith(
             (b"<!doctype", b"<html")
         )
+
+
+def _length(response: httpx.Response) -> int | None:
+    said = response.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else None
 
 
 async def _bounded(response: httpx.Response, limit: int) -> bytes:

@@ -93,6 +93,7 @@ class HistorySeen(Change, frozen=True):
     page: Page
     asked: int
     complete: bool = False  # nothing is older
+    light: bool = False  # without graphs, and with one output at most: what is known of a finished job stays
     skew: float = 0.0
     facts: Mapping[str, About] = {}  # by id, where they were worked out before
 

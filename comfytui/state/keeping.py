@@ -16,12 +16,13 @@ LOST = "The server no longer knows this job: it was restarted, or somebody took 
 def on_recalled(state: ServerState, event: c.Recalled, at: float) -> ServerState:
     """What was kept, put among the jobs. What we sent waits until the server has been asked; it may have ended."""
     del at
-    fresh: list[Job] = []
+    found: dict[str, Job] = {}  # an id stands once, whatever was kept of it
     for where, items in ((JobState.HELD, event.held), (JobState.WAITING, event.sent), (JobState.LOST, event.lost)):
         for item in items:
-            if item.prompt_id not in state.jobs:
+            if item.prompt_id not in state.jobs and item.prompt_id not in found:
                 failure = Failure(message=LOST) if where is JobState.LOST else None
-                fresh.append(replace(_job(state, item), state=where, failure=failure))
+                found[item.prompt_id] = replace(_job(state, item), state=where, failure=failure)
+    fresh = list(found.values())
     if fresh:
         state = runs.store(state, *fresh)
     lost = tuple(job.id for job in fresh if job.state is JobState.LOST)

@@ -312,8 +312,11 @@ def _history_seen(state: ServerState, seen: c.HistorySeen, at: float) -> ServerS
         job = state.jobs.get(entry.prompt.prompt_id)
         if job is not None and job.touched > seen.asked and job.state not in runs.ENDED:
             continue  # it runs again under the same id
+        if seen.light and job is not None and job.state in runs.ENDED:
+            finished.append(job)
+            continue
         finished.append(_finished(state, job, entry, seen))
-    ids = [job.id for job in reversed(finished)]
+    ids = list(dict.fromkeys(job.id for job in reversed(finished)))
     fresh = set(ids)
     known = [item for item in state.history if item not in fresh]
     if seen.page is c.Page.OLDER:

@@ -13,14 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from comfytui.client import messages as m
-from comfytui.client.errors import ClientError, Missing, TooLarge
+from comfytui.client.errors import ClientError, Missing
 from comfytui.client.http import Http
 from comfytui.state import changes as c
 from comfytui.state.about import about
 from comfytui.state.model import JobState, ServerState
+from comfytui.state.pages import HistoryPages
 from comfytui.state.raw import RawPrompts
 from comfytui.state.reduce import unlisted
-from comfytui.state.runs import ENDED
 
 if TYPE_CHECKING:
     from comfytui.state.local_machine import LocalMachine
@@ -35,7 +35,6 @@ RETRIES = (0.0, 0.1, 0.3, 0.8)  # seconds; the history is written a moment after
 MANY = 8  # lost-sight-of jobs from which one long answer is cheaper than many short ones
 FEW = 16  # graphs that may be read on the event loop at once
 NEWEST = 50  # entries asked for again after a gap
-MARGIN = 5  # entries asked for beyond the page: what ended, or was deleted, between two questions
 CLOCKS_AGREE = 2.0  # seconds; `Date` has whole seconds, and answers take time
 
 
@@ -93,8 +92,7 @@ class Watch:
         self._clock = clock
         self._changed = asyncio.Event()
         self._queue_lock = asyncio.Lock()
-        self._history_lock = asyncio.Lock()
-        self._history_start: int | None = None  # index of the oldest loaded entry, counted from the server's oldest
+        self._pages = HistoryPages(http, raw, state, self._seen)
         self._unresolved: set[str] = set()  # left the queue, and the history was not asked yet (survives a gap)
         self._taken_back: set[str] = set()
         self._held: frozenset[str] = frozenset()
@@ -162,8 +160,8 @@ class Watch:
         self._unresolved |= limbo
         await self.refresh_queue()
         if self._state().history_loaded:
-            self._history_start = None
-            await self._quietly(partial(self._load_newest, NEWEST))  # no reason not to be connected
+            self._pages.restart()
+            await self._quietly(partial(self._pages.load, NEWEST))  # no reason not to be connected
 
     async def forever(self) -> None:
         """Ask for the queue and the stats until cancelled. A question that fails is said once; the socket decides."""
@@ -231,7 +229,7 @@ class Watch:
             self._dispatch(seen)
             missed = self._unseen.take(gone)
         if missed and self._state().history_loaded:
-            self._start(partial(self._load_missed, missed))
+            self._start(partial(self._pages.load_missed, missed))
         if self._taken_back & self._unresolved:
             await self._resolve()  # whoever took them back waits to see them go
         elif self._unresolved:
@@ -272,7 +270,7 @@ class Watch:
         self._unresolved.difference_update(ids)
         self._taken_back.difference_update(ids)
         if entries:
-            await self._seen(entries, c.Page.SINGLE, asked, complete=False)
+            await self._seen(entries, c.Page.SINGLE, asked, False)
 
     def _needs_history(self, prompt_id: str) -> bool:
         """Not if it is back in the queue."""
@@ -297,57 +295,20 @@ class Watch:
 
     async def load_history(self, count: int) -> None:
         """The next older page, the newest first of all. Raises ClientError."""
-        async with self._history_lock:
-            if self._history_start is None:
-                await self._load_newest(count)
-            elif self._history_start > 0:
-                start = max(0, self._history_start - count)
-                await self._load(c.Page.OLDER, start, self._history_start - start + MARGIN)
+        await self._pages.load(count)
 
-    async def _load_newest(self, count: int) -> None:
-        total = await self._http.finished_total()
-        if total is None:
-            await self._load_without_total(count)
-        else:
-            await self._load(c.Page.NEWEST, max(0, total - count), count + MARGIN)
-
-    async def _load_missed(self, count: int) -> None:
-        """Jobs of others came and went between two looks at the queue: they are on top of the history."""
-        asked = self._state().version
-        known = self._raw.known(self._state().jobs)
-        entries = await self._http.history(max_items=count + MARGIN, known=known)
-        await self._seen(entries, c.Page.NEWEST, asked, complete=self._state().history_complete)
-
-    async def _load(self, page: c.Page, start: int, count: int) -> None:
-        asked = self._state().version
-        known = self._raw.known(self._state().jobs)
-        try:
-            entries = await self._http.history(max_items=count, offset=start, known=known)
-        except TooLarge:
-            if count <= 1:
-                raise
-            await self._load(page, start + count // 2, count - count // 2)  # workflows can be large: half as many
-            return
-        await self._seen(entries, page, asked, complete=start == 0)
-        self._history_start = start
-
-    async def _load_without_total(self, count: int) -> None:
-        """Old servers do not tell how long the history is: ask for the last ones, as many as are loaded and more."""
-        asked = self._state().version
-        wanted = sum(self._state().jobs[item].state in ENDED for item in self._state().history) + count
-        entries = await self._http.history(max_items=wanted, known=self._raw.known(self._state().jobs))
-        await self._seen(entries, c.Page.NEWEST, asked, complete=len(entries) < wanted)
-
-    async def _seen(self, entries: tuple[m.HistoryEntry, ...], page: c.Page, asked: int, *, complete: bool) -> None:
+    async def _seen(
+        self, entries: tuple[m.HistoryEntry, ...], page: c.Page, asked: int, complete: bool, light: bool = False
+    ) -> None:
         self._raw.remember(entry.prompt for entry in entries)
         facts = await facts_of([entry.prompt for entry in entries])
-        self._dispatch(c.HistorySeen(entries, page, asked, complete, self._skew(), facts))
+        self._dispatch(c.HistorySeen(entries, page, asked, complete, light, self._skew(), facts))
 
     async def load_job(self, prompt_id: str) -> None:
         """One entry, with its graph. Raises ClientError, Missing among them."""
         asked = self._state().version
         entry = await self._http.history_entry(self._raw.id(prompt_id))
-        await self._seen((entry,), c.Page.SINGLE, asked, complete=False)
+        await self._seen((entry,), c.Page.SINGLE, asked, False)
 
     # The machine -----------------------------------------------------------------------------------------------------
 

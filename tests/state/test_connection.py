@@ -254,6 +254,46 @@ def fill(server: FakeComfy, count: int) -> list[str]:
     return names
 
 
+async def test_short_entries_are_shown_before_the_long_ones_come() -> None:
+    async with FakeComfy() as server:
+        names = fill(server, 25)
+        held = asyncio.Event()
+
+        async def later(request: web.Request) -> web.StreamResponse:
+            await held.wait()
+            return await server._get_history(request)
+
+        server.answer("GET", "/history", later)
+        async with connected(server.url) as connection:
+            loading = asyncio.create_task(connection.load_history(10))
+            await until(connection, lambda state: state.history_loaded)
+            assert connection.state.history == tuple(reversed(names[15:]))
+            job = connection.state.jobs["job-024"]
+            assert (job.state, job.graph, job.outputs[0].filename) == (JobState.DONE, {}, "job-024.png")
+            assert job.seconds is not None
+            held.set()
+            await loading
+            assert connection.state.jobs["job-024"].facts.seed == 24
+            assert connection.state.history == tuple(reversed(names[15:]))
+
+
+async def test_where_long_pages_are_slow_only_short_ones_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.state.pages.SLOW", 0.0)
+    async with FakeComfy() as server:
+        names = fill(server, 25)
+        async with connected(server.url) as connection:
+            await connection.load_history(10)
+            asked = len([r for r in server.requests if r.path.endswith("/history")])
+            await connection.load_history(10)
+            await connection.load_history(10)
+            assert connection.state.history == tuple(reversed(names))
+            assert connection.state.history_complete
+            assert len([r for r in server.requests if r.path.endswith("/history")]) == asked
+            assert connection.state.jobs["job-024"].facts.seed == 24, "what was known stays"
+            await connection.load_job("job-003")
+            assert connection.state.jobs["job-003"].facts.seed == 3
+
+
 @pytest.mark.parametrize("dialect", ["new", "old"])
 async def test_the_history_page_by_page(dialect: str) -> None:
     async with FakeComfy(dialect=dialect) as server:

@@ -195,10 +195,21 @@ class Routes:
     async def _get_jobs(self, request: web.Request) -> web.Response:
         if self.dialect == "old" or request.path.removeprefix(self.prefix) == "/jobs":
             return web.Response(status=404)
-        queued = self._remaining()
-        total = queued if request.query.get("status") == "pending,in_progress" else len(self.history) + queued
+        queued, status = self._remaining(), request.query.get("status", "")
+        if "cancelled" in status:
+            return web.json_response({"error": "Invalid status value(s): cancelled."}, status=400)
+        total = queued if status == "pending,in_progress" else len(self.history) + (0 if status else queued)
+        offset, limit = int(request.query.get("offset", 0)), int(request.query["limit"])
+        names = [*reversed(self.history)][offset : offset + limit] if status == "completed,failed" else []
+        jobs = [
+            {"id": name, "status": "completed", "priority": self.history[name]["prompt"][0], "create_time": now(),
+             "execution_start_time": now() - 1000, "execution_end_time": now(), "outputs_count": 1,
+             "preview_output": {"filename": f"{name}.png", "subfolder": "", "type": "output", "nodeId": "9", "mediaType": "images"}}
+            for name in names
+        ]  # fmt: skip
+        more = offset + len(jobs) < total
         return web.json_response(
-            {"jobs": [], "pagination": {"offset": 0, "limit": 1, "total": total, "has_more": total > 0}}
+            {"jobs": jobs, "pagination": {"offset": offset, "limit": limit, "total": total, "has_more": more}}
         )
 
     async def _get_stats(self, _: web.Request) -> web.Response:
