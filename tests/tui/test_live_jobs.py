@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from comfytui.client.errors import NodeProblems, Problem, Refused
 from comfytui.state.model import Failure, JobState, Preview, ServerState
 from comfytui.tui import live_choice
+from comfytui.tui.refusals import explain
 from comfytui.tui.screens.nodes import NodesView
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.picture import Picture
@@ -144,3 +146,54 @@ def test_the_line_up_is_the_last_job_then_what_runs_then_what_waits() -> None:
         shown = live_choice.step(state, shown, 1) or shown
     assert shown == ids[0], "round and round"
     assert live_choice.step(state, "long gone", 1) == state.running[0]
+
+
+def refused(kind: str = "value_not_in_list") -> Refused:
+    if kind == "missing_node_type":
+        return Refused(
+            "Cannot execute because node NoSuchNode does not exist.", type="invalid_prompt", details="Node ID '#3'"
+        )
+    problem = Problem("value_not_in_list", "Value not in list", "ckpt_name: 'gone.safetensors' not in []", "ckpt_name")
+    return Refused(
+        "Prompt outputs failed validation",
+        type="prompt_outputs_failed_validation",
+        node_errors={"4": NodeProblems("4", "CheckpointLoaderSimple", (problem,), ("9",))},
+    )
+
+
+async def test_a_refused_repetition_names_node_and_input_and_what_can_be_done_and_loses_nothing() -> None:
+    async with running(sample.idle()) as (pilot, app, connection):
+        before = connection.state
+        connection.fails = refused()
+        await pilot.press("r")
+        await settle(pilot)
+        shown = " ".join(text(app).split())
+        for word in (
+            "nothing was queued",
+            "CheckpointLoaderSimple",
+            "ckpt_name",
+            "gone.safetensors",
+            "what can be done",
+        ):
+            assert word in shown, word
+        await pilot.press("escape")
+        await settle(pilot)
+        assert connection.state is before
+        assert "refused" in text(app), "it stays in the status line"
+
+
+async def test_a_refused_node_type_says_how_to_get_it() -> None:
+    async with running(sample.idle()) as (pilot, app, connection):
+        connection.fails = refused("missing_node_type")
+        await pilot.press("r")
+        await settle(pilot)
+        shown = " ".join(text(app).split())
+        assert "NoSuchNode" in shown
+        assert "Install the custom nodes" in shown
+
+
+def test_a_refusal_lists_all_that_the_catalogue_shows_to_be_missing() -> None:
+    info = {"KSampler": {"input": {}, "output": ["LATENT"], "name": "KSampler", "output_node": False}}
+    told = explain(refused(), sample.graph(), info)
+    assert "SaveImage" in told, "the server named only the first node"
+    assert told.count("what can be done") == 1

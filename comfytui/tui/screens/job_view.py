@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec.structs import replace
 
 from comfytui.client import downloads
-from comfytui.client.errors import Missing
+from comfytui.client.errors import Missing, Refused
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.wording import plural, short_id
 
@@ -74,7 +74,13 @@ class JobView(ScreenView):
             from comfytui.workflow.seeds import random_seed
 
             seed = random_seed()
-        await self.submit_copy(job, seed=seed)
+        try:
+            await self.submit_copy(job, seed=seed)
+        except Refused as error:  # a model or a node type is gone since: said in full, for a toast holds no advice
+            from comfytui.tui import refusals
+
+            await refusals.show(self.dashboard, job.graph, error)
+            return
         told = "queued again" if seed is None else f"queued with seed {seed}"
         if self.connection.state.paused:
             told = f"held here, for the queue is paused: {told.removeprefix('queued ')}"
@@ -157,7 +163,7 @@ class JobView(ScreenView):
         if folder is None:
             return
         paths = [await self._save_one(folder, output) for output in pictures]
-        _remember_folder(folder)
+        remember_folder(folder)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         self.dashboard.say(f"saved {paths[0]}{more}")
 
@@ -183,7 +189,7 @@ class JobView(ScreenView):
         name = downloads.safe_name((job.facts.name or f"job_{job.id[:8]}").removesuffix(".json") + ".json")
         await asyncio.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
         path = await asyncio.to_thread(write, folder / name, graph)
-        _remember_folder(folder)
+        remember_folder(folder)
         self.dashboard.say(f"saved {path}")
 
     async def _ask_folder(self, question: str) -> Path | None:
@@ -197,7 +203,8 @@ class JobView(ScreenView):
         return None if answer is None else Path(os.path.expanduser(answer))  # noqa: ASYNC240, PTH111 - reads no disk
 
 
-def _remember_folder(folder: Path) -> None:
+def remember_folder(folder: Path) -> None:
+    """It is suggested the next time."""
     from comfytui.settings.memory import remember
 
     remember(last_output_dir=str(folder))
