@@ -33,8 +33,10 @@ def _failure(palette: Palette, job: Job, traceback: bool) -> Iterator[Text]:
     if failure is None:
         return
     what = one_line(failure.message)
-    lost = job.state is JobState.LOST
-    yield row(palette, "why" if lost else "failed", what, "lost" if lost else "failed")
+    if job.state is JobState.LOST:  # it has not failed: nobody knows what became of it
+        yield row(palette, "why", what, "lost")
+        return
+    yield row(palette, "failed", what, "failed")
     if failure.node_type:
         yield row(palette, "in", f"{failure.node_type} (node {failure.node_id})")
     if failure.exception_type:

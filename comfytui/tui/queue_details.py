@@ -42,8 +42,8 @@ def _place(
         how = f"{key('queue.pause')} lets all go on" if state.paused else f"{key('queue.hold')} releases it"
         yield row(palette, "held here", f"{where} · {told}. {how}", "warning")
     elif job.state is JobState.LOST:
-        again, away = key("queue.send_again"), key("queue.cancel")
-        yield row(palette, "lost", f"{again} sends all lost jobs again, r this one; {away} forgets it", "warning")
+        every, this, away = key("queue.send_again"), key("queue.again"), key("queue.cancel")
+        yield row(palette, "lost", f"{every} sends all lost jobs again, {this} this one; {away} forgets it", "warning")
     elif job.state is JobState.RUNNING:
         left, source = time_left(state, job, now)
         untold = state.run is None or state.run.prompt_id != job.id or not state.run.told
@@ -59,7 +59,7 @@ def _by_us(palette: Palette, job: Job, key: Key) -> Iterator[Text]:
     if job.state in (JobState.WAITING, JobState.HELD):
         yield job_details.row(
             palette,
-            "by us",
+            "how",
             "ComfyUI has no call for moving, holding or pausing: we take the job out of its queue, keep it on our disk, and "
             "submit it again under its id.",
             "dim",

@@ -80,7 +80,7 @@ def start_told(state: ServerState, job: Job, starts: Mapping[str, Start], now: f
     told = f"starts in {roughly(start.at - now)}, about {time_of_day(start.at)[:5]}"
     if start.seconds is None:
         return told
-    by = {"learned": "as its workflow took before", "similar": "by jobs with the same model"}.get(start.source, "")
+    by = {"learned": "as before", "similar": "as similar jobs"}.get(start.source, "")
     return f"{told} · should take {clock(start.seconds)}" + (f", {by}" if by else "")
 
 

@@ -27,6 +27,7 @@ from comfytui.state.model import (
     ServerState,
     Stats,
     TimelineEntry,
+    Timing,
 )
 from comfytui.tui.app import Dashboard
 from comfytui.workflow.summary import Facts
@@ -205,3 +206,34 @@ def dashboard(state: ServerState, **settings: Any) -> tuple[Dashboard, StubConne
 
     app.session.connect = connect  # type: ignore[method-assign]
     return app, connection
+
+
+def kept(state: JobState, number: int = 0) -> Job:
+    """A job of ours that is held here, or that the server lost."""
+    told = "The server no longer knows this job: it was restarted, or somebody took the job back."
+    return Job(
+        f"{number:08d}-{'bbbb' if state is JobState.HELD else 'cccc'}-4000-8000-000000000000", state, 40.0 + number,
+        mine=True, client_id="me", graph=graph(7000 + number), facts=facts(7000 + number), created=NOW - 90,
+        failure=Failure(told) if state is JobState.LOST else None,
+    )  # fmt: skip
+
+
+def crowded(held: int = 2, lost: int = 2, paused: bool = False) -> ServerState:
+    """A queue with all that can be in it: ours, another client's, a broadcast one, held and lost ones; times are known."""
+    state = busy(4)
+    jobs = {key: replace(job, shape="portrait") for key, job in state.jobs.items()}
+    first, second, third, fourth = state.waiting
+    jobs[first] = replace(jobs[first], mine=True, client_id="me")
+    jobs[second] = replace(jobs[second], mine=False, client_id="3f2a9c1b77e04d12")
+    jobs[third] = replace(jobs[third], mine=True, client_id="me")
+    jobs[fourth] = replace(jobs[fourth], mine=False, client_id="")
+    here = [kept(JobState.HELD, n) for n in range(held)]
+    gone = [kept(JobState.LOST, n) for n in range(lost)]
+    took = {"4": 4.1, "6": 0.1, "7": 0.1, "5": 0.0, "3": 11.0, "8": 1.0, "9": 0.5}
+    timing = Timing(took, 16.8, 30 * 1024 * 1024.0, "sdxl_base_1.0.safetensors", NOW)
+    return replace(
+        state,
+        jobs={**jobs, **{job.id: job for job in (*here, *gone)}},
+        held=tuple(job.id for job in here), history=(*(job.id for job in gone), *state.history),
+        paused=paused, timings={"portrait": timing},
+    )  # fmt: skip

@@ -8,11 +8,18 @@ from tests.tui import sample
 from tests.tui.support import compare, running, settle, text
 
 SIZES = [(80, 24), (120, 40)]
-EDGES = [("live-busy", (40, 10)), ("live-busy", (60, 15)), ("queue", (60, 15)), ("history", (200, 60))]
+EDGES = [
+    ("live-busy", (40, 10)),
+    ("live-busy", (60, 15)),
+    ("queue", (60, 15)),
+    *(("queue-crowded", s) for s in [(60, 15), (200, 60)]),
+    ("history", (200, 60)),
+]
 SCREENS = {
     "live-busy": ("1", sample.busy),
     "live-idle": ("1", sample.idle),
     "queue": ("2", sample.busy),
+    "queue-crowded": ("2", lambda: sample.crowded(paused=True)),
     "history": ("3", sample.idle),
 }
 

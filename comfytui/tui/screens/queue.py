@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from comfytui.state.times import Start
     from comfytui.tui.actions import Action, Situation
 
-NOTHING = "Nothing runs and nothing waits.\na  choose a workflow and run it"
 FRESH = 1.0  # seconds for which estimated starts hold: a long queue costs milliseconds
 
 
@@ -55,9 +54,7 @@ class QueueView(JobView):
         self._starts_at = 0.0
 
     def compose(self) -> ComposeResult:
-        table = JobTable(QUEUE, id="queue-table", classes="pane")
-        table.say_empty(NOTHING)
-        yield table
+        yield JobTable(QUEUE, id="queue-table", classes="pane")
         yield TextLines(id="queue-details", classes="pane")
 
     # What is selected
@@ -99,6 +96,10 @@ class QueueView(JobView):
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         table, now = self.query_one(JobTable), self.dashboard.clock()
         table.update(queue_order.listed(new).jobs, new, now, self._starting(new, now))
+        held = f"\nWhat is submitted is held here. {self._key('queue.pause')}  lets it run" if new.paused else ""
+        table.say_empty(
+            f"Nothing runs and nothing waits.\n{self._key('queue.new')}  choose a workflow and run it{held}"
+        )
         self._entitle()
         self._details()
 
