@@ -13,6 +13,7 @@ from engine.jobs.store import StoreError
 from engine.options import Options
 from engine.server import frontend
 from engine.server.access import gate
+from engine.server.access.guesses import Guesses
 from engine.server.bodies import BadBodyError, refusal
 from engine.server.caching import cache_control
 from engine.server.openapi import document
@@ -109,20 +110,20 @@ _INTERNAL: tuple[tuple[str, str, Handler], ...] = (
 
 def make(shared: Services) -> web.Application:
     """The application for `shared`; it starts nothing by itself."""
-    options = shared.options
-    middlewares: list[Middleware] = [cache_control, *gate.middlewares(options), _refuse_clearly]
+    options, guesses = shared.options, Guesses()
+    middlewares: list[Middleware] = [cache_control, *gate.middlewares(options, guesses), _refuse_clearly]
     if options.enable_compress_response_body:
         middlewares.insert(0, _compress)
     app = web.Application(client_max_size=options.max_upload_bytes, middlewares=middlewares)
     app[SERVICES] = shared
     app[frontend.ROOT] = frontend.find(options)
-    add_routes(app, options)
+    add_routes(app, options, guesses)
     return app
 
 
-def add_routes(app: web.Application, options: Options) -> None:
+def add_routes(app: web.Application, options: Options, guesses: Guesses | None = None) -> None:
     """Every route there is with these options; what they share is not needed to name them."""
-    gate.install(app, options)
+    gate.install(app, options, guesses or Guesses())
     for method, path, handler in _ROUTES:
         app.router.add_route(method, path, handler)
         app.router.add_route(method, f"/api{path}", handler)

@@ -137,6 +137,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._sockets: dict[str, Socket] = {}
+        self.open = 0  # connections, those whose id a newer one has taken too
         self._crowd = Crowd[Socket](self._sockets.values)
         self._close: OrderedDict[str, None] = OrderedDict()  # ids of who was lately told something of its own
         self.stopping = asyncio.Event()  # set at the end of the server: every socket says goodbye

@@ -11,6 +11,7 @@ NODES = 10_000  # of a prompt; the largest workflows that people share have abou
 INPUTS = 1_000  # of a node; those that grow have some dozens
 IDENTIFIER = 256  # characters of a node's id, a class, an input, a prompt's id, a client's id
 LISTED = 10_000  # ids in one request to delete or to run
+SOCKETS = 5_000  # open at a time, some 30 kB each; a thousand are measured, and a dashboard or a page has one
 SOCKET_MESSAGE = 64 * 1024  # bytes from a client; the one message that means anything has some hundred
 FORM_PARTS = 16  # of an upload, which has four fields
 FORM_FIELD = 64 * 1024  # bytes of a text field; `original_ref` is the longest

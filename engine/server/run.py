@@ -8,6 +8,7 @@ import errno
 import fcntl
 import logging
 import os
+import resource
 import shutil
 import signal
 import ssl
@@ -22,6 +23,7 @@ from engine.jobs.dispatch import Dispatcher
 from engine.jobs.store import JobStore, StoreError
 from engine.options import Options, to_json, without_effect
 from engine.server import app as application
+from engine.server import limits
 from engine.server.access import gate, secret
 from engine.server.hub import Hub
 from engine.server.journal import Entry, Journal
@@ -33,6 +35,7 @@ from engine.worker.supervisor import Supervisor, WorkerUnavailableError, worker_
 log = logging.getLogger("engine")
 _worker_log = logging.getLogger("engine.worker")
 
+_OTHER_FILES = 1_000  # open at a time besides WebSockets: requests, the database, pictures on their way
 STATE_FOLDER = "comfytui"  # below the user folder: the job store and the lock
 
 
@@ -50,6 +53,7 @@ async def serve(options: Options, journal: Journal, argv: tuple[str, ...]) -> No
         raise StartError(str(error)) from error
     with _locked(folders.user / STATE_FOLDER) as state:
         _empty(folders.temp)
+        _make_room_for_sockets()
         shared = _services(options, folders, journal, state, argv)
         runner = web.AppRunner(application.make(shared), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
@@ -173,6 +177,18 @@ def _locked(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
+
+
+def _make_room_for_sockets() -> None:
+    """Allow as many open files as `limits.SOCKETS` need: many systems begin with 1,024, and let a process ask for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.SOCKETS + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.info("%d files may be open here, so there is room for that many connections at most (ulimit -n)", allowed)
 
 
 def _empty(temp: Path) -> None:

@@ -22,8 +22,21 @@ _GOODBYE = 1.0  # seconds for a client to answer the end of the connection
 
 
 async def connect(request: web.Request) -> web.WebSocketResponse:
-    """Serve one socket until it closes."""
+    """Serve one socket until it closes; 503 where there are too many."""
     shared = services(request)
+    if shared.hub.open >= limits.SOCKETS:
+        log.warning("A WebSocket is refused: %d are open, which is the limit", shared.hub.open)
+        raise web.HTTPServiceUnavailable(
+            text=f"{limits.SOCKETS} WebSockets are open, which is the limit; try again when some have closed"
+        )
+    shared.hub.open += 1
+    try:
+        return await _serve(request, shared)
+    finally:
+        shared.hub.open -= 1
+
+
+async def _serve(request: web.Request, shared: Services) -> web.WebSocketResponse:
     transport = request.transport
     if transport is None:
         raise web.HTTPBadRequest(text="the connection is gone")

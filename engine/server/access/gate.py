@@ -10,9 +10,11 @@ from aiohttp.typedefs import Middleware
 
 from engine.options import Options
 from engine.server.access import hosts, origins, page, secret, token
+from engine.server.access.guesses import Guesses
 from engine.server.bodies import answer
 
 KEY = web.AppKey("token", token.Key)
+GUESSES = web.AppKey("guesses", Guesses)
 _MAX_LOGIN = 8 * 1024  # bytes of a form with a token
 
 
@@ -29,21 +31,22 @@ def prepare(options: Options, environ: MutableMapping[str, str]) -> Options:
     return options
 
 
-def middlewares(options: Options) -> list[Middleware]:
+def middlewares(options: Options, guesses: Guesses) -> list[Middleware]:
     """Host, then page, then token: who is refused by one learns nothing of the next. Raises `ValueError` for a bad flag."""
     ours = hosts.Hosts.of(options.addresses, options.allowed_host)
     found = [hosts.check(ours), origins.check(ours, options.enable_cors_header)]
     if options.token is not None:
-        found.append(token.check(token.Key.of(options.token)))
+        found.append(token.check(token.Key.of(options.token), guesses))
     return found
 
 
-def install(app: web.Application, options: Options) -> None:
+def install(app: web.Application, options: Options, guesses: Guesses) -> None:
     """Add the liveness route, the login where there is a token, and the headers of every answer."""
     for path in (token.LIVENESS, f"/api{token.LIVENESS}"):
         app.router.add_get(path, _alive)
     if options.token is not None:
         app[KEY] = token.Key.of(options.token)
+        app[GUESSES] = guesses
         app.router.add_get(token.LOGIN, _ask)
         app.router.add_post(token.LOGIN, _enter)
     app.on_response_prepare.append(_mark)
@@ -91,7 +94,7 @@ async def _enter(request: web.Request) -> web.Response:
     form = await request.post()
     given, key = form.get("token"), request.app[KEY]
     if not isinstance(given, str) or not key.fits(given.strip()):
-        return token.refused(request, "That was not the token.")
+        return await request.app[GUESSES].answer(request, token.refused(request, "That was not the token."))
     response = web.Response(status=303, headers={"Location": "./", "Cache-Control": "no-store"})
     # Behind a proxy with TLS the request comes in plain, but the form's page says what the browser sees.
     key.bind(response, secure=request.secure or request.headers.get("Origin", "").startswith("https://"))

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from engine.server.access import page
+from engine.server.access.guesses import Guesses
 from engine.server.bodies import refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +60,10 @@ class Key:
         if hmac.compare_digest(_digest(request.cookies.get(self.cookie_name, "")), _digest(self.cookie)):
             return True
         return any(self.fits(text) for text in _brought(request))
+
+    def is_tried(self, request: web.Request) -> bool:
+        """Whether the request brings something in the place of the token or the cookie."""
+        return self.cookie_name in request.cookies or any(True for _ in _brought(request))
 
     def bind(self, response: web.Response, *, secure: bool) -> None:
         """Set the cookie: for this host alone, unseen by scripts, never sent with another site's request."""
@@ -111,14 +116,19 @@ def chosen(request: web.Request) -> tuple[str, ...]:
     return (PROTOCOL,) if PROTOCOL in names else tuple(name for name in names if name.startswith(_CARRIER))[:1]
 
 
-def check(key: Key) -> Middleware:
-    """Middleware: everything but the liveness route and the login needs the token, unknown paths too."""
+def check(key: Key, guesses: Guesses) -> Middleware:
+    """Middleware: everything but the liveness route and the login needs the token, unknown paths too.
+
+    A wrong one waits for its answer; who brings none is told at once what is missing.
+    """
 
     @web.middleware
     async def only_with_token(request: web.Request, handler: Handler) -> web.StreamResponse:
         open_to_all = request.path in (LIVENESS, LOGIN) or request.path in (f"/api{LIVENESS}",)
         if open_to_all or key.opens(request):
             return await handler(request)
+        if key.is_tried(request):
+            return await guesses.answer(request, refused(request))
         return refused(request)
 
     return only_with_token

@@ -205,3 +205,50 @@ async def test_without_a_file_everything_works_and_nothing_stays(tmp_path: Path)
     assert (await life.status("a"))["completed"] is True
     await life.store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_job_that_cannot_be_taken_off_the_disk_stays_in_the_queue(
+    live: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = await live()
+    for name in "abc":
+        await life.submit(name)
+
+    async def full(jobs: Any) -> None:
+        raise StoreError("the disk is full", "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(life.store, "remove", full)
+        with pytest.raises(StoreError):
+            await life.dispatcher.delete(["b"])
+        with pytest.raises(StoreError):
+            await life.dispatcher.clear()
+    assert [job.prompt_id for job in life.dispatcher.waiting()] == ["b", "c"]
+    assert await life.dispatcher.delete(["b"]) == 1
+    assert [job.prompt_id for job in (await live()).dispatcher.waiting()] == ["c"]
+
+
+async def test_a_job_whose_end_is_being_written_cannot_be_interrupted_any_more(live: Callable[..., Any]) -> None:
+    life = await live()
+    await life.submit("a")
+    life.finish()
+    assert life.dispatcher.running is not None  # its end is not on disk
+    assert not life.dispatcher.interrupt("a")
+    assert not life.dispatcher.interrupt(None)
+    await life.ended(1)
+    assert not any(isinstance(one, messages.Interrupt) for one in life.worker.sent)
+
+
+async def test_jobs_of_one_id_and_one_number_are_two_jobs(live: Callable[..., Any]) -> None:
+    life = await live()
+    for _ in range(3):
+        await life.submit("same", number=5)
+    life.finish()
+    await life.ended(1)
+    life = await live()
+    assert [life.dispatcher.running and life.dispatcher.running.prompt_id, len(life.dispatcher.waiting())] == [
+        "same",
+        1,
+    ]
+    assert await life.dispatcher.delete(["same"]) == 1
+    assert len((await life.store.load())[0]) == 1  # what runs

@@ -7,12 +7,15 @@ import base64
 import logging
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import WSServerHandshakeError
 
 from engine.options import from_json, parse, to_json
-from engine.server.access import gate, secret
+from engine.server import limits
+from engine.server.access import gate, guesses, secret
 from engine.server.access.token import Key
+from tests.engine.server.conftest import Rig
 from tests.engine.server.test_security import started
 
 TOKEN = "correct-horse-battery-staple"
@@ -278,3 +281,69 @@ async def test_no_header_breaks_the_gate(tmp_path: Path) -> None:
                     writer.close()
                     assert b" 500 " not in status, (name, value, path)
                     assert path in (b"/login", b"/health") or b" 200 " not in status
+
+
+async def test_a_flood_of_wrong_tokens_waits_and_the_right_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guesses, "_RATE", 1e-3)  # after the first ones nobody's turn comes while the test runs
+    monkeypatch.setattr(guesses, "_BURST", 3)
+    monkeypatch.setattr(guesses, "_ROOM", 5)
+    async with started(tmp_path, *FLAGS) as rig:
+
+        async def guess(number: int) -> int:
+            headers = {"Authorization": f"Bearer guess{number}"}
+            async with rig.client.get("/queue", headers=headers) as response:
+                return response.status
+
+        assert [await guess(number) for number in range(3)] == [401] * 3
+        waiting = [asyncio.create_task(guess(number)) for number in range(5)]
+        async with asyncio.timeout(10):
+            while rig.client.app[gate.GUESSES]._waiting < 5:
+                await asyncio.sleep(0)
+        assert await guess(9) == 429
+        async with rig.client.post("/login", data={"token": "guess"}) as response:
+            assert (response.status, response.headers["Retry-After"]) == (429, "1")
+        async with rig.client.get("/queue", headers={"Authorization": f"Bearer {TOKEN}"}) as response:
+            assert response.status == 200
+        async with rig.client.post("/login", data={"token": TOKEN}, allow_redirects=False) as response:
+            assert response.status == 303
+        rig.client.session.cookie_jar.clear()
+        async with rig.client.get("/queue") as response:  # no guess
+            assert response.status == 401
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert caplog.text.count("wrong tokens, the last one from 127.0.0.1") == 1
+    assert "guess" not in caplog.text.replace("guesses", "")
+
+
+def test_wrong_tokens_are_answered_at_a_rate() -> None:
+    now = 100.0
+    made = guesses.Guesses(lambda: now)
+    delays = [made._delay() for _ in range(40)]
+    assert delays[: guesses._BURST] == [0.0] * guesses._BURST
+    assert delays[-1] == pytest.approx(20 / guesses._RATE)
+    now += 60
+    assert made._delay() == 0.0
+
+
+async def test_too_many_sockets_are_refused_in_words_and_one_that_closes_makes_room(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOCKETS", 2)
+    first = await rig.client.ws_connect("/ws?clientId=a")
+    async with rig.client.ws_connect("/ws?clientId=a") as second:  # it takes the place, and both are open
+        await second.receive()
+        async with rig.client.get("/ws?clientId=b") as response:
+            assert (response.status, await response.text()) == (
+                503,
+                "2 WebSockets are open, which is the limit; try again when some have closed",
+            )
+        await first.close()
+        async with asyncio.timeout(10):
+            while rig.shared.hub.open > 1:
+                await asyncio.sleep(0)
+        async with rig.client.ws_connect("/ws?clientId=b") as third:
+            assert (await third.receive()).type is aiohttp.WSMsgType.TEXT
