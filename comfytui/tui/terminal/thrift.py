@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 SGR: Final = re.compile(r"\x1b\[([\d;]*)m")
 
+_COLOURS: Final = re.compile(r"(38;2;\d+;\d+;\d+)?(?:(?:\A|;)(48;2;\d+;\d+;\d+))?", re.A)
+
 
 class Pen(NamedTuple):
     """How the terminal writes now: the codes of the foreground, the background, and the attributes."""
@@ -48,6 +50,8 @@ def thrifty(drawing: str) -> str:
 def set_pen(pen: Pen, codes: str) -> Pen:
     """The pen after an SGR sequence with these codes."""
     front, back, attributes = pen
+    if codes and (match := _COLOURS.fullmatch(codes)):  # nine of ten in a picture
+        return Pen(match[1] or front, match[2] or back, attributes)
     fields = codes.split(";") if codes else ["0"]
     at = 0
     while at < len(fields):
@@ -79,12 +83,17 @@ def change(now: Pen, want: Pen) -> str:
     """The shortest sequence from one pen to the other."""
     if want == PLAIN:
         return "\x1b[0m"
-    anew = ["0", *sorted(want.attributes), want.front, want.back]
+    anew = _sgr("0", *sorted(want.attributes), want.front, want.back)
     if now.attributes - want.attributes:
-        return f"\x1b[{';'.join(filter(None, anew))}m"
-    codes = sorted(want.attributes - now.attributes)
+        return anew  # an attribute has no code of its own to end it that all terminals know
+    codes = [] if want.attributes == now.attributes else sorted(want.attributes - now.attributes)
     if now.front != want.front:
         codes.append(want.front or "39")
     if now.back != want.back:
         codes.append(want.back or "49")
-    return f"\x1b[{';'.join(codes)}m"
+    step = _sgr(*codes)
+    return step if len(step) <= len(anew) else anew
+
+
+def _sgr(*codes: str) -> str:
+    return f"\x1b[{';'.join(filter(None, codes))}m"
