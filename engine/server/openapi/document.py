@@ -52,7 +52,11 @@ _SECURITY = {
 }
 # What any route may answer, because it is decided before or around it.
 _EVERYWHERE = {
-    401: Answer("The engine has a token and the request does not bring it.", Refusal, (JSON, "text/html")),
+    401: Answer(
+        "The engine has a token and the request does not bring it. Many wrong ones are answered late, or with 429.",
+        Refusal,
+        (JSON, "text/html"),
+    ),
     403: Answer("The name in `Host`, or the page in `Origin`, is not one of this engine's.", Refusal),
     500: Answer("The engine failed; its log says where.", Refusal),
     503: Answer("The database, or the worker that runs the nodes, is not to be reached now.", Refusal),

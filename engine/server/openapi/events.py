@@ -43,6 +43,7 @@ OPERATIONS: Operations = {
         {
             101: Answer("The socket is open."),
             400: Answer("This is not a WebSocket handshake.", str, ("text/plain", BYTES)),
+            503: Answer("As many are open as may be.", str, ("text/plain",)),
         },
         more=(
             'Text frames are `{"type": …, "data": …}`; the types and their data are below `x-websocket`. '

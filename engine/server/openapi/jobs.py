@@ -198,7 +198,11 @@ OPERATIONS: Operations = {
         inputs=(_ID,),
     ),
     ("POST", "/api/jobs/{prompt_id}/cancel"): Operation(
-        "cancelJob", "End one job, whether it waits or runs", ok("Whether it did.", Cancelled), inputs=(_ID,)
+        "cancelJob",
+        "End one job, whether it waits or runs",
+        ok("Whether it did.", Cancelled),
+        more="A job that waits is forgotten, and its id answers 404; one that runs is interrupted and goes to the history.",
+        inputs=(_ID,),
     ),
     ("POST", "/api/jobs/cancel"): Operation(
         "cancelJobs",
