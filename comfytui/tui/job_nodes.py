@@ -28,7 +28,7 @@ def with_nodes(job: Job) -> Job:
 
 
 def left_out(job: Job) -> dict[str, str]:
-    """Nodes of an ended job that never began as far as we know, by id: `not reached`, `not needed` or `not told`.
+    """Nodes of an ended job that have no end as far as we know, by id: `not reached`, `not needed` or `not told`.
 
     `not reached`: the job stopped before them. `not needed`: the job succeeded without them. `not told`: they may have
     run while nobody listened, which is another thing; before the node that stopped a job that was not watched, say.
@@ -39,6 +39,8 @@ def left_out(job: Job) -> dict[str, str]:
     stopped = next((i for i, node in enumerate(job.nodes) if node.state in _STOPPED), math.inf)
     found: dict[str, str] = {}
     for index, node in enumerate(job.nodes):
+        if node.state is NodeState.RUNNING:  # it was lost with its server: how that node ended nobody knows
+            found[node.id] = "not told"
         if node.state is not NodeState.WAITING:
             continue
         if job.state is JobState.DONE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from comfytui.client.errors import NodeProblems, Problem, Refused
-from comfytui.state.model import Failure, JobState, Preview, ServerState
+from comfytui.state.model import Failure, JobState, Preview, ServerState, Timing
 from comfytui.tui import live_choice
 from comfytui.tui.refusals import explain
 from comfytui.tui.screens.nodes import NodesView
@@ -197,3 +197,57 @@ def test_a_refusal_lists_all_that_the_catalogue_shows_to_be_missing() -> None:
     told = explain(refused(), sample.graph(), info)
     assert "SaveImage" in told, "the server named only the first node"
     assert told.count("what can be done") == 1
+
+
+async def test_a_job_that_ends_while_paused_is_counted_as_done_and_shown_as_it_was() -> None:
+    async with running(sample.busy(), (120, 40), "p") as (pilot, app, connection):
+        state = connection.state
+        job = state.jobs[state.running[0]]
+        done = replace(job, state=JobState.DONE, ended=sample.NOW, nodes=sample.nodes(False))
+        connection.become(
+            replace(state, jobs={**state.jobs, job.id: done}, running=(), run=None, history=(job.id, *state.history))
+        )
+        await settle(pilot)
+        shown = text(app)
+        assert "paused" in shown
+        assert "✓ done" in shown
+        assert "14/30" in shown, "the nodes are as they were"
+        await pilot.press("p")
+        await settle(pilot)
+        assert "14/30" not in text(app)
+
+
+async def test_a_waiting_job_says_when_it_should_begin() -> None:
+    state = sample.busy()
+    timing = Timing(dict.fromkeys(sample.graph(), 5.0), 35.0, None, "", sample.NOW)
+    jobs = {key: replace(job, shape="a workflow") for key, job in state.jobs.items()}
+    async with running(replace(state, jobs=jobs, timings={"a workflow": timing}), (120, 40), "n") as (_, app, _):
+        shown = " ".join(text(app).split())
+        assert "starts in ~16 s" in shown, "6 s of the sampler and two nodes of 5 s"
+        assert "takes ~35 s" in shown
+
+
+async def test_a_missing_model_names_what_the_server_has_instead() -> None:
+    gone = Failure("Value not in list: ckpt_name: 'sdxl_base_1.0.safetensors'", "FileNotFoundError", "4", "CheckpointLoaderSimple",
+                   (), {"ckpt_name": "sdxl_base_1.0.safetensors"})  # fmt: skip
+    have = {"CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": [["sdxl_base_1.1.safetensors"], {}]}}}}
+    async with running(replace(failed(gone), object_info=have)) as (_, app, _):
+        shown = " ".join(text(app).replace("│", " ").split())
+        assert "missing file" in shown
+        assert "near:" in shown
+        assert "sdxl_base_1.1.safetensors" in shown
+
+
+async def test_a_missing_node_type_says_how_to_get_it() -> None:
+    gone = Failure("Node 'Fancy' not found. The custom node may not be installed.", "", "3", "FancySampler")
+    async with running(failed(gone)) as (_, app, _):
+        shown = " ".join(text(app).replace("│", " ").split())
+        assert "missing node type" in shown
+        assert "FancySampler" in shown
+
+
+async def test_a_lost_job_says_that_one_key_sends_it_again() -> None:
+    job = replace(sample.finished(1), state=JobState.LOST, outputs=(), nodes=sample.nodes(True))
+    async with running(replace(sample.idle(1), jobs={job.id: job})) as (_, app, _):
+        assert "r sends it again" in text(app)
+        assert "14/30" not in text(app), "nobody knows what became of that node"

@@ -35,6 +35,11 @@ a    choose a workflow, change its prompt and seed, run it
 4    what nodes this server has
 ?    all keys"""
 UNTOLD = "the server has not told the nodes of this job;\n3 shows the history, a runs another one"
+NO_PICTURE = {
+    JobState.FAILED: "it failed",
+    JobState.INTERRUPTED: "it was interrupted; r runs it again",
+    JobState.LOST: "the server forgot it; r sends it again",
+}
 TICK = 1.0  # seconds between drawings of a running time, while something runs and at no other time
 
 
@@ -62,6 +67,9 @@ class LiveView(JobView):
     LiveView.-message #live-picture { display: none; }
     LiveView.-message #live-side { width: 1fr; }
     LiveView #live-failure, LiveView #live-told { display: none; }
+    LiveView #live-failure, LiveView #live-told, LiveView #live-log { scrollbar-gutter: stable; }
+    .-small-h LiveView.-failed #live-progress { display: none; }
+    .-small-h LiveView.-told #live-progress { height: 2; }
     LiveView.-failed #live-failure, LiveView.-told #live-told { display: block; }
     LiveView.-failed #live-picture, LiveView.-message #live-failure, LiveView.-log #live-failure { display: none; }
     LiveView.-told #live-picture, LiveView.-message #live-told, LiveView.-log #live-told { display: none; }
@@ -219,7 +227,8 @@ class LiveView(JobView):
         elif job.state is JobState.RUNNING:
             if preview is not None and preview.prompt_id in (job.id, None):
                 pane.show(preview.image, ("preview", job.id, preview.serial), moving=True)
-                entitle(pane, "Preview", job_details.title(job))
+                live = state.link.phase is Phase.LIVE
+                entitle(pane, "Preview" if live else "Last preview", job_details.title(job))
             elif not _of(pane.key, job):
                 pane.clear("no preview yet")
                 entitle(pane, "Preview", job_details.title(job))
@@ -230,7 +239,7 @@ class LiveView(JobView):
         """The picture of a job that has ended; while it is fetched, the last preview stays."""
         pictures = pictures_of(job)
         if not pictures:
-            pane.clear("failed" if job.state is JobState.FAILED else "this job made no picture")
+            pane.clear(NO_PICTURE.get(job.state, "this job made no picture; 3 shows its files"))
             entitle(pane, "Picture", job_details.title(job))
             return
         found = self.dashboard.pictures.want(self.connection, pictures[0], self._again_with_picture)

@@ -11,6 +11,7 @@ from comfytui.tui.job_nodes import in_a_gap, left_out
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.wording import GLYPHS, bar, clock, cut, cut_middle, model_name, one_line, took
 
+WANTED = (NodeState.RUNNING, NodeState.FAILED, NodeState.INTERRUPTED)  # the cursor is on the first of these
 LAST = 11  # cells of "last 1:02:03", its own column where there is room
 ROOMY = 50  # cells from which it has one; below, only nodes that wait say how long they should take
 
@@ -25,7 +26,7 @@ class NodeList(LineList):
         self._last: Mapping[str, float] = EMPTY
         self._left_out: Mapping[str, str] = EMPTY
         self._silent = False  # there is no connection: what runs is not known to run
-        self._followed: str | None = None  # the running node that the cursor went along with
+        self._followed: str | None = None  # the node that runs or stopped the job: the cursor goes along
 
     def update(self, job: Job | None, now: float, last: Mapping[str, float] = EMPTY, *, connected: bool = True) -> None:
         """Show a job's nodes; None shows nothing. `last`: seconds that nodes took the last times, by id."""
@@ -35,7 +36,7 @@ class NodeList(LineList):
         self._runs = {} if job is None else {node.id: node for node in job.nodes}
         # Of an ended job they hold its own times already.
         self._last = last if job is not None and job.state in (JobState.RUNNING, JobState.WAITING) else EMPTY
-        active = next((n.id for n in self._runs.values() if n.state is NodeState.RUNNING), None)
+        active = next((n.id for n in self._runs.values() if n.state in WANTED), None)
         follows = self.key is None or self.key == self._followed or self.key not in self._runs
         self.show(list(self._runs), lambda key, width: self._line(self._runs[key], width, now))
         if active is not None and active != self._followed:
@@ -49,7 +50,7 @@ class NodeList(LineList):
         glyph, role = GLYPHS.get(node.state, (" ", "dim"))
         right = self._right(node, width, now)
         room = max(4, width - right.cell_len - 4)
-        waiting = node.state is NodeState.WAITING
+        waiting = node.state is NodeState.WAITING or node.id in self._left_out
         glyph = " " if waiting else glyph
         name = cut_middle(one_line(node.title or node.class_type), min(room, 28))
         line = Text.assemble((f"{glyph} ", palette.style(role)), (name, palette.dim if waiting else palette.text))
@@ -88,6 +89,8 @@ class NodeList(LineList):
     def _now(self, node: NodeRun, width: int, now: float) -> Text:
         palette = self.palette
         gap = Text("gap ", palette.warning) if self._job is not None and in_a_gap(self._job, node) else Text()
+        if (why := self._left_out.get(node.id)) is not None:
+            return Text(why, palette.dim)
         match node.state:
             case NodeState.RUNNING if self._silent:
                 return Text("no news", palette.warning)
@@ -101,7 +104,7 @@ class NodeList(LineList):
                     self._with_time(node, Text(node.state, palette.failed if failed else palette.warning))
                 )
             case NodeState.WAITING:
-                return Text(self._left_out.get(node.id, ""), palette.dim)
+                return Text()
             case _:
                 return gap.append_text(self._with_time(node, Text()))
 

@@ -7,14 +7,14 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from comfytui.state import times
-from comfytui.state.model import Job, JobState, NodeState, ServerState, Stats
+from comfytui.state.model import Job, JobState, NodeState, Phase, ServerState, Stats
 from comfytui.tui.theme import Palette
 from comfytui.tui.time_left import time_left
 from comfytui.tui.widgets.fixed_line import Piece, lay_out
 from comfytui.tui.widgets.status_line import settled
 from comfytui.tui.widgets.told_pane import WHOSE
 from comfytui.tui.widgets.vitals import vitals
-from comfytui.tui.wording import GLYPHS, ago, bar, clock, number, one_line, rate, spark
+from comfytui.tui.wording import GLYPHS, ago, bar, clock, duration, number, one_line, rate, spark, time_of_day
 
 SAMPLES = 16
 
@@ -68,13 +68,23 @@ class ProgressBlock(Widget):
             ]
         fraction = times.progress(state, job, now).fraction
         done, rest = bar(fraction, max(8, width - 6))
-        return [Text.assemble((done, palette.running), (rest, palette.border), (f" {fraction:4.0%}", palette.text))]
+        known = palette.running if state.link.phase is Phase.LIVE else palette.dim
+        return [Text.assemble((done, known), (rest, palette.border), (f" {fraction:4.0%}", palette.text))]
 
     def _numbers(self, palette: Palette, state: ServerState, job: Job | None, now: float) -> list[Text]:
         if job is None:
             return []
         finished = sum(n.state in (NodeState.DONE, NodeState.CACHED) for n in job.nodes)
         nodes = _pair(palette, f"{finished}/{len(job.nodes)}", "nodes") if job.nodes else Text()
+        if job.state is JobState.RUNNING and state.link.phase is not Phase.LIVE:  # what we know is old
+            since = time_of_day(state.gap.since if state.gap is not None else state.link.since)
+            return [
+                Text(f"not connected since {since}", palette.warning),
+                Text("r tries again now", palette.dim),
+                nodes,
+            ]
+        if job.state is JobState.WAITING:
+            return _starts(palette, state, job, now)
         if job.state is JobState.RUNNING:
             run = state.run if _told(state, job) else None
             left, source = time_left(state, job, now)
@@ -117,6 +127,17 @@ class ProgressBlock(Widget):
 def _told(state: ServerState, job: Job) -> bool:
     """Whether the server tells how far a running job is."""
     return state.run is not None and state.run.prompt_id == job.id and state.run.told
+
+
+def _starts(palette: Palette, state: ServerState, job: Job, now: float) -> list[Text]:
+    """When a waiting job should begin, and how long it should take."""
+    start = times.starts(state, now).get(job.id)
+    if start is None or start.at is None:
+        return [Text("when it starts is not known", palette.dim)]
+    parts = [Text.assemble(("starts in ", palette.dim), (f"~{duration(max(0.0, start.at - now))}", palette.text))]
+    if start.seconds is not None:
+        parts.append(Text.assemble(("takes ", palette.dim), (f"~{duration(start.seconds)}", palette.text)))
+    return parts
 
 
 def _pair(palette: Palette, value: str, unit: str) -> Text:

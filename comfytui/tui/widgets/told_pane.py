@@ -87,7 +87,7 @@ def _where(palette: Palette, state: ServerState, job: Job, now: float) -> Iterat
         )
 
     if WHOSE[job.origin]:
-        yield row("from", WHOSE[job.origin])
+        yield row("whose", WHOSE[job.origin])
     if job.state is JobState.RUNNING:
         behind = len(state.waiting)
         yield row("position", "it runs", f"{behind} wait behind it" if behind else "")

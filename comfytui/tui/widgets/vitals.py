@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.geometry import Region, Size
 from textual.widget import Widget
 
-from comfytui.state.model import Job, ServerState, Stats
+from comfytui.state.model import Job, JobState, ServerState, Stats
 from comfytui.state.samples import series
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.status_line import vram
@@ -34,7 +34,8 @@ def vitals(state: ServerState, job: Job | None, stats: Stats | None, count: int)
     rates = [value for at, value in state.rates[-count:] if at >= begun]
     run = state.run
     now = run.rate if run is not None and job is not None and run.prompt_id == job.id else None
-    if rates and max(rates) > 0:
+    runs = job is not None and job.state is JobState.RUNNING
+    if runs and rates and max(rates) > 0:
         yield Vital("it/s", tuple(value / max(rates) for value in rates), rate(now or rates[-1]))
     if stats is not None and (used := vram(stats)) is not None:
         yield Vital("VRAM", told.vram, of_total(*used))
