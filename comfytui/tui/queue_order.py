@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from comfytui.state.model import Job, JobState, Origin, ServerState
-from comfytui.state.times import Start, estimate, progress
-from comfytui.tui.actions.situation import lost_ids
+from comfytui.state.times import Start, progress
+from comfytui.tui.lost_jobs import lost_ids
 from comfytui.tui.wording import clock, cut_middle, one_line, plural, roughly, time_of_day
 
 
@@ -94,8 +94,7 @@ def _why_unknown(state: ServerState, job: Job, starts: Mapping[str, Start], now:
             return "how long the running job takes has not been seen yet"
     before = state.waiting[: state.waiting.index(job.id)] if job.id in state.waiting else ()
     for number, key in enumerate(before, 1):
-        ahead = state.jobs.get(key)
-        if ahead is not None and estimate(state, ahead).seconds is None:
+        if key in starts and starts[key].seconds is None:
             return f"how long number {number} takes has not been seen yet"
     return "the server has not told enough yet"
 
@@ -124,6 +123,11 @@ def summary(jobs: tuple[Job, ...]) -> str:
 def others(jobs: tuple[Job, ...]) -> int:
     """How many of them somebody else sent. Lost and held ones count as well: we may hold what is not ours."""
     return sum(not job.mine for job in jobs)
+
+
+def taken(state: ServerState | None) -> str:
+    """What becomes of a job that is submitted now."""
+    return "held here, for the queue is paused" if state is not None and state.paused else "queued"
 
 
 def some(jobs: tuple[Job, ...]) -> str:

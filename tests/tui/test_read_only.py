@@ -91,6 +91,11 @@ async def test_the_badge_is_there_at_every_size(size: tuple[int, int]) -> None:
         assert "read only" in text(app)
 
 
+async def test_the_badge_leaves_the_servers_name() -> None:
+    async with running(looking(), (60, 15)) as (_, app, _):
+        assert "gpu-box-2:8188" in line(app, "tabs")
+
+
 async def test_memory_is_not_freed() -> None:
     async with running(looking(), (80, 24), "ctrl+f") as (_, app, connection):
         assert not any(asked[0] == "free" for asked in connection.asked)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from msgspec.structs import replace as with_fields
 
 from comfytui.state.model import Job, JobState, Phase, ServerState
+from comfytui.tui.lost_jobs import lost_ids
 
 READ_ONLY = "Read only: nothing is sent that would change the server."
 
@@ -88,6 +89,16 @@ def can_delete(now: Situation) -> bool:
 
 def on_picture(now: Situation) -> bool:
     return now.live and now.job is not None and any(o.kind == "images" for o in now.job.outputs)
+
+
+def on_output(now: Situation) -> bool:
+    """The selected job made something: a picture, another file, or text."""
+    return now.live and now.job is not None and bool(now.job.outputs)
+
+
+def on_files(now: Situation) -> bool:
+    """Any of the jobs that are meant made a file."""
+    return now.live and any(output.filename for job in now.jobs for output in job.outputs)
 
 
 def on_failed(now: Situation) -> bool:
@@ -191,8 +202,3 @@ def can_pause_queue(now: Situation) -> bool:
 def can_send_again(now: Situation) -> bool:
     """Anything is lost."""
     return now.may_change and now.state is not None and bool(lost_ids(now.state))
-
-
-def lost_ids(state: ServerState) -> tuple[str, ...]:
-    """The jobs that the server forgot, newest first."""
-    return tuple(key for key in state.history if (job := state.jobs.get(key)) and job.state is JobState.LOST)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from comfytui.client import downloads
 from comfytui.client.errors import Missing, Refused
+from comfytui.tui.queue_order import taken
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.wording import plural, short_id
 
@@ -81,10 +82,9 @@ class JobView(ScreenView):
 
             await refusals.show(self.dashboard, job.graph, error)
             return
-        told = "queued again" if seed is None else f"queued with seed {seed}"
-        if self.connection.state.paused:
-            told = f"held here, for the queue is paused: {told.removeprefix('queued ')}"
-        self.dashboard.say(told)
+        what = "again" if seed is None else f"with seed {seed}"
+        paused = self.connection.state.paused
+        self.dashboard.say(f"{what}: {taken(self.connection.state)}" if paused else f"queued {what}")
 
     async def submit_copy(
         self, job: Job, *, seed: int | None = None, number: float | None = None, hold: bool | None = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from comfytui.state.times import Start
     from comfytui.tui.actions import Action, Situation
 
-FRESH = 1.0  # seconds for which estimated starts hold: a long queue costs milliseconds
+FRESH = 0.01  # seconds for each job that waits, and 1 at least, for which estimated starts hold: a thousand cost 50 ms
 
 
 class QueueView(JobView):
@@ -107,7 +107,7 @@ class QueueView(JobView):
         """When what waits should begin."""
         known = (state.running, state.waiting, state.timings, state.history)
         same = len(self._starts_of) == len(known) and all(a is b for a, b in zip(known, self._starts_of, strict=True))
-        if not same or not 0 <= now - self._starts_at < FRESH:
+        if not same or not 0 <= now - self._starts_at < max(1.0, FRESH * len(state.waiting)):
             self._starts, self._starts_of, self._starts_at = times.starts(state, now), known, now
         return self._starts
 

@@ -68,10 +68,7 @@ async def duplicate(view: JobView, jobs: tuple[Job, ...]) -> bool:
         held = True if job.state is JobState.HELD else None
         await view.submit_copy(job, number=queue_order.behind(state, job), hold=held)
     copies = f"a copy of {queue_order.some(jobs)}" if len(jobs) == 1 else f"copies of {len(jobs)} jobs"
-    if state.paused:
-        view.dashboard.say(f"{copies}, held here, for the queue is paused")
-    else:
-        view.dashboard.say(f"{copies} {'held here' if all_held(jobs) else 'queued'}")
+    view.dashboard.say(f"{copies} {'held here' if all_held(jobs) else queue_order.taken(state)}")
     return True
 
 

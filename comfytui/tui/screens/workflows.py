@@ -25,6 +25,7 @@ from comfytui.tui import draft as drafts
 from comfytui.tui.actions import Situation
 from comfytui.tui.draft import Draft, SeedMode
 from comfytui.tui.library import Entry, Found
+from comfytui.tui.queue_order import taken
 from comfytui.tui.screens.editor import Editor
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.widgets.line_list import LineList
@@ -318,7 +319,7 @@ class WorkflowsView(ScreenView):
         (graph,) = drafts.runs(drafts.start(document), 1)
         await connection.submit(graph, name=path.stem, previews=self.dashboard.settings.previews)
         await asyncio.to_thread(remember_workflow, path)
-        self.dashboard.say(f"queued {sanitize.line(path.stem)}")
+        self.dashboard.say(f"{sanitize.line(path.stem)} {taken(self.session.state)}")
 
     # The editor
 
@@ -389,7 +390,8 @@ class WorkflowsView(ScreenView):
 
     @on(Editor.Ran)
     async def _ran(self, message: Editor.Ran) -> None:
-        self.dashboard.say("queued" if message.count == 1 else f"queued {message.count} runs")
+        runs = "" if message.count == 1 else f"{message.count} runs "
+        self.dashboard.say(runs + taken(self.session.state))
         if (path := self._editor.path) is not None:
             await asyncio.to_thread(remember_workflow, path)
         await self.dashboard.action_show("live")  # to watch it; the editor is still open here

@@ -40,12 +40,13 @@ class TabsLine(FixedLine):
     def update(self, palette: Palette, current: str, state: ServerState | None, nothing: str) -> None:
         """Show the current screen and the server; `nothing` is said when there is no server."""
         self._given = (palette, current, state, nothing)
-        server = self._server(palette, state, nothing)
+        server, latency = self._server(palette, state, nothing), self._delay(palette, state)
         full = self._tabs(palette, current, state, named=True)
         badge = Text("read only", palette.warning) if state is not None and state.read_only else Text()
-        room = (self.content_size.width or 80) - server.cell_len - 2 - (badge.cell_len + 2 if badge else 0)
+        right = sum(piece.cell_len + 2 for piece in (badge, server, latency) if piece)
+        room = (self.content_size.width or 80) - right
         tabs = full if full.cell_len <= room else self._tabs(palette, current, state, named=False)
-        self.show([Piece(tabs), Piece(badge, right=True), Piece(server, rank=1, right=True)])
+        self.show([Piece(tabs), Piece(badge, right=True), Piece(server, 1, right=True), Piece(latency, 2, right=True)])
 
     def on_resize(self) -> None:
         """Names may fit now, or no longer; only after the layout is the room known."""
@@ -75,11 +76,15 @@ class TabsLine(FixedLine):
         glyph, role = PHASES[state.link.phase]
         text = Text(f"{glyph} ", palette.style(role))
         text.append(cut_middle(state.link.url.partition("://")[2], 32), palette.text)
-        if state.link.phase is Phase.LIVE and (new := state.link.latency) is not None:
-            if self._latency is None or not self._latency / 2 < new < self._latency * 2:
-                self._latency = new  # a network always jitters: only news is worth a repaint
-            text.append(f"  {_milliseconds(self._latency)} ms", palette.dim)
         return text
+
+    def _delay(self, palette: Palette, state: ServerState | None) -> Text:
+        """How long the server takes to answer."""
+        if state is None or state.link.phase is not Phase.LIVE or (new := state.link.latency) is None:
+            return Text()
+        if self._latency is None or not self._latency / 2 < new < self._latency * 2:
+            self._latency = new  # a network always jitters: only news is worth a repaint
+        return Text(f"{_milliseconds(self._latency)} ms", palette.dim)
 
     def on_click(self, event: events.Click) -> None:
         x = event.x - self.styles.padding.left
