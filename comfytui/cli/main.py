@@ -24,7 +24,7 @@ COMMANDS = {
     "cancel": ("control", "cancel", "Take jobs out of the queue, or stop them."),
     "interrupt": ("control", "interrupt", "Stop the job that runs."),
 }
-IMAGES = ("auto", "half", "none", "truecolor", "256", "shades", "off")
+IMAGES = ("auto", "half", "kitty", "sixel", "none", "truecolor", "256", "shades", "off")
 
 # What starts the dashboard: (server, local, settings, workflow) → exit code. Handed in, so that cli/ needs no tui/.
 Dashboard = Callable[["str | None", bool, Any, "Path | None"], int]

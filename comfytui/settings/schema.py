@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, field
 
-Images = Literal["auto", "half", "none", "truecolor", "256", "shades", "off"]  # off: what none was called first
+Images = Literal[  # off: what none was called first
+    "auto", "half", "kitty", "sixel", "none", "truecolor", "256", "shades", "off"
+]
 Choice = Literal["ask", "yes", "no"]
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
     from comfytui.tui.picture_store import PictureStore
+    from comfytui.tui.terminal.graphics import Graphics
 
 
 def _actions() -> type[Provider]:
@@ -88,6 +89,7 @@ class Dashboard(App[int]):
         self.workflow = workflow  # given on the command line: Workflows opens it first
         self.session = Session(settings, self._news)
         self.link = Link(self)  # how fast the terminal drains; previews ask it
+        self.graphics: Graphics | None = None  # pictures of pixels; after the first frame
         self.current = ""
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
@@ -130,6 +132,7 @@ class Dashboard(App[int]):
         if self.view is None and self.current == SCREENS[0].id:  # no key has chosen another screen meanwhile
             self.current = ""
             await self.action_show(SCREENS[0].id)
+        self._ask_for_pixels()
         if self._theme_problem:
             self.report(self._theme_problem)
         if self._local:
@@ -269,7 +272,7 @@ class Dashboard(App[int]):
 
     def refuse(self, why: str) -> None:
         """Say why a key did nothing; it is no error."""
-        key = actions.shown_keys(next(a for a in actions.of(APP) if a.id == "app.read_only"), self.keys_by_action)[0]
+        key = actions.key_of("app.read_only", self.keys_by_action)
         self.notify(f"{why} {key} allows it again.", severity="warning", timeout=5, markup=False)
 
     async def confirm(self, question: str, yes: str, no: str = "no", detail: str = "") -> bool | None:
@@ -324,6 +327,15 @@ class Dashboard(App[int]):
     def post_display_hook(self) -> None:
         """Textual calls it after each drawing."""
         self.link.displayed()
+        if self.graphics is not None:
+            self.graphics.check()
+
+    def _ask_for_pixels(self) -> None:
+        from comfytui.tui.terminal.graphics import Graphics
+
+        self.graphics = Graphics(self, self.link, lambda: self.images)
+        self.link.again = self.graphics.lost
+        self.graphics.ask()
 
     def copy(self, text: str, what: str = "") -> None:
         """Copy to the clipboard, as far as one is reached, and to a file; a message says where. `what` names the text."""

@@ -32,8 +32,16 @@ _ANSWERS: tuple[tuple[bytes, bytes], ...] = (
     (b"\x1b[16t", b"\x1b[6;20;10t"),  # how large is a cell
     (b"\x1b[?2026$p", b"\x1b[?2026;2$y"),  # do you know synchronized output
 )
+# What other terminals would say instead, or besides.
+KITTY: Mapping[bytes, bytes] = {
+    b"\x1b[c": b"\x1b[?62;52;c",
+    b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": b"\x1b_Gi=31;OK\x1b\\",
+}
+SIXEL: Mapping[bytes, bytes] = {b"\x1b[c": b"\x1b[?62;4;22c"}
+
 # pyte does not know these and would print their tails: device control strings, private modes with < > =
 _UNKNOWN = re.compile(rb"\x1b[P_].*?\x1b\\|\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p", re.S)
+_STRING = re.compile(rb"\x1b[P_](?:(?!\x1b\\).)*\Z", re.S)  # one that has begun and not ended
 
 
 def _all(question: bytes, data: bytes) -> Iterator[int]:
@@ -55,14 +63,18 @@ class Terminal:
         cwd: str | None = None,
         drain: float | None = None,
         answers: bool = True,
+        says: Mapping[bytes, bytes] | None = None,
     ) -> None:
-        """`drain`: bytes a second that the terminal takes, None for all it can. `answers`: it answers questions."""
+        """`drain`: bytes a second that the terminal takes, None for all it can. `answers`: it answers questions, as
+        an xterm would but for `says`, answers by question."""
         self.drain = drain
+        self._answers = {**dict(_ANSWERS), **(says or {})}
+        self._unfed = self._undrawn = b""  # not complete; complete, and not given to the emulator, which is slow
         self.answers = answers
         self._drained_to = time.monotonic()
         self._tail = b""
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
         self.raw = bytearray()
         self.exit_code: int | None = None
         self.pid, self._fd = pty.fork()
@@ -123,7 +135,10 @@ class Terminal:
         if self.drain is not None:
             self._drained_to += len(data) / self.drain
         self._answer(data)
-        self._stream.feed(_UNKNOWN.sub(b"", data))
+        data = _UNKNOWN.sub(b"", self._unfed + data)
+        begun = _STRING.search(data)
+        self._unfed = data[begun.start() :] if begun else b""
+        self._undrawn += data[: begun.start()] if begun else data
         return len(data)
 
     def _allowed(self, timeout: float) -> int:
@@ -141,11 +156,22 @@ class Terminal:
         data = self._tail + data
         at = 0
         if self.answers:
-            found = sorted((place, question, answer) for question, answer in _ANSWERS for place in _all(question, data))
+            found = sorted(
+                (place, question, answer)
+                for question, answer in self._answers.items()
+                for place in _all(question, data)
+            )
             for place, question, answer in found:
                 os.write(self._fd, answer)
                 at = place + len(question)
-        self._tail = data[max(at, len(data) - 10) :]
+        self._tail = data[max(at, len(data) - 60) :]
+
+    @property
+    def screen(self) -> pyte.Screen:
+        """The emulator, with all that was read."""
+        drawn, self._undrawn = self._undrawn, b""
+        self._stream.feed(drawn)
+        return self._screen
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ import termios
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from textual import events
@@ -26,6 +26,7 @@ from comfytui.tui.terminal.writer import Writer
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.geometry import Region
     from textual.message import Message
 
 LAST_WORDS: Final = 3.0  # seconds that a slow terminal gets for the sequences that restore it
@@ -45,6 +46,7 @@ class PacedDriver(LinuxDriver):
         self.pace = Pace()
         self.moved: Callable[[], None] = _nobody
         self.told: Callable[[Found], None] = _nobody_told  # answers to the questions about what the terminal can do
+        self.farewell: Callable[[], list[str]] = list  # short sequences to write before the terminal is left
         self._lock = threading.RLock()
         self._writer: Writer | None = None
         self._out: int | None = None
@@ -103,6 +105,20 @@ class PacedDriver(LinuxDriver):
         """Somebody else may have drawn over us: what comes next is sent whole."""
         self._shown.forget()
 
+    def forget_rows(self, first: int, last: int) -> None:
+        """Lines `first` to `last` (1 is the uppermost) were drawn over: they are sent whole next time."""
+        self._shown.forget_rows(first, last)
+
+    def watch(self, key: Hashable, box: Region) -> None:
+        """Have `touched` tell whether any cell of that box of the screen is sent from now on."""
+        self._shown.watch(key, (box.x, box.y + 1, box.right, box.bottom))
+
+    def unwatch(self, key: Hashable) -> None:
+        self._shown.watch(key, None)
+
+    def touched(self, key: Hashable) -> bool:
+        return self._shown.touched(key)
+
     def ask(self) -> None:
         """Ask behind what was written, however little it is: `moved` follows when it is drawn."""
         if self._writer is not None:
@@ -123,6 +139,8 @@ class PacedDriver(LinuxDriver):
             return
         self._writer.drop_frames()
         self._await_answer()
+        for sequence in self.farewell():
+            self._writer.write(sequence)
         super().stop_application_mode()
 
     def _await_answer(self) -> None:

@@ -31,6 +31,7 @@ class Link:
         self._waiting: list[Callable[[], None]] = []
         self._queued = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.again: Callable[[], None] = _nobody  # called in the loop when the program goes on after a stop
 
     def attach(self, driver: object) -> None:
         """Use the books of this driver; another kind (none, a test's) is an endless link."""
@@ -42,6 +43,11 @@ class Link:
             driver.moved = self._moved
             driver.resumed = self._resumed
             driver.ask()
+
+    @property
+    def driver(self) -> PacedDriver | None:
+        """The terminal's driver, None for another kind."""
+        return self._driver
 
     @property
     def rate(self) -> float | None:
@@ -74,6 +80,22 @@ class Link:
         if self._driver is not None:
             self._driver.ask()  # else nothing tells us: what is under way may be too little for a question
         self._wake()
+
+    async def drained(self) -> None:
+        """Wait until nothing is on its way to the terminal."""
+        if self.clear:
+            return
+        done = asyncio.get_running_loop().create_future()
+
+        def call() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self.when_clear(call)
+        try:
+            await done
+        finally:
+            self.forget(call)
 
     def forget(self, call: Callable[[], None]) -> None:
         """Take back what was asked of `when_clear`."""
@@ -138,3 +160,8 @@ class Link:
             self._release()
         if self._app.is_running and self._app.screen_stack:
             self._app.screen.refresh()
+            self.again()
+
+
+def _nobody() -> None:
+    pass

@@ -32,6 +32,7 @@ RESET: Final = (
     b"\x1b[?25h"  # the cursor
     b"\x1b[0m"
 )
+NO_PICTURES: Final = b"\x1b_Ga=d,d=A,q=2\x1b\\"  # kitty's, which outlive the screen that they are on
 PATIENCE: Final = 5.0  # seconds from a signal to the end of the program
 SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -50,13 +51,13 @@ def tty() -> int | None:
     return None
 
 
-def reset(seconds: float = 1.0) -> None:
-    """Write RESET past everything else, within that time; a terminal that takes nothing is left."""
+def reset(seconds: float = 1.0, pictures: bool = False) -> None:
+    """Write RESET (and with `pictures` their removal) past everything else, within that time; a terminal that takes nothing is left."""
     fd = tty()
     if fd is None:
         return
     try:
-        data, end = RESET, time.monotonic() + seconds
+        data, end = RESET[:2] + (NO_PICTURES if pictures else b"") + RESET[2:], time.monotonic() + seconds
         while data and (left := end - time.monotonic()) > 0:
             if select.select([], [fd], [], left)[1]:
                 with contextlib.suppress(BlockingIOError):
@@ -73,6 +74,7 @@ class Guard:
     def __init__(self) -> None:
         self._modes: list[Any] | None = None
         self._changed = False
+        self.pictures = False  # the terminal was sent some that it keeps by itself
 
     def entered(self) -> None:
         self._changed = True
@@ -89,7 +91,7 @@ class Guard:
         """Put everything back, if it is not."""
         if self._changed:
             self._changed = False
-            reset()
+            reset(pictures=self.pictures)
         if self._modes is not None:
             with contextlib.suppress(termios.error, ValueError, AttributeError, OSError):
                 termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, self._modes)  # type: ignore[union-attr]

@@ -7,7 +7,10 @@ blanks for one key. Comparing costs a few milliseconds a screen; sending it cost
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
+from functools import lru_cache
 from itertools import groupby, repeat
+from operator import itemgetter
 from typing import Final
 
 from rich.cells import get_character_cell_size
@@ -20,7 +23,10 @@ _VISIBLE: Final = frozenset({"4", "7", "9", "21", "53"})  # attributes that show
 BRIDGE: Final = 5  # equal cells that are sent again, because a move over them is longer
 
 Cell = tuple[str, Pen]
+_TEXT, _PEN = itemgetter(0), itemgetter(1)
 UNKNOWN: Final[Cell] = ("", PLAIN)
+Box = tuple[int, int, int, int]  # first column from 0, first row from 1, the column after the last, the last row
+LONGEST: Final = 10_000  # columns
 
 
 class Shown:
@@ -29,6 +35,29 @@ class Shown:
     def __init__(self) -> None:
         self._rows: dict[int, list[Cell]] = {}
         self._cursor = ("", "")
+        self._watched: dict[Hashable, Box] = {}
+        self._touched: set[Hashable] = set()
+
+    def forget_rows(self, first: int, last: int) -> None:
+        """Lines `first` to `last` (from 1) show something else now."""
+        for row in range(first, last + 1):
+            self._rows.pop(row, None)
+
+    def watch(self, key: Hashable, box: Box | None) -> None:
+        """Note from now on whether a cell of `box` is sent; None ends it."""
+        self._touched.discard(key)
+        if box is None:
+            self._watched.pop(key, None)
+        else:
+            self._watched[key] = box
+
+    def touched(self, key: Hashable) -> bool:
+        return key in self._touched
+
+    def _touch(self, row: int, start: int, end: int) -> None:
+        for key, (left, top, right, bottom) in self._watched.items():
+            if top <= row <= bottom and start < right and end > left:
+                self._touched.add(key)
 
     def forget(self) -> None:
         """Others have written to the screen, or it has another size: everything is sent again."""
@@ -43,6 +72,7 @@ class Shown:
         first, *moves = _MOVE.split(drawing)
         if first or _OTHER.search(drawing):
             self.forget()
+            self._touched.update(self._watched)
             return drawing
         out: list[str] = []
         now = want = PLAIN
@@ -55,6 +85,7 @@ class Shown:
             if cells is None:
                 # Wide or combining characters: terminals do not agree about their places, so the line goes whole.
                 self._rows.pop(int(row), None)
+                self._touch(int(row), 0, LONGEST)
                 out += [change(now, PLAIN) if now != PLAIN else "", f"\x1b[{row};{column}H", thrifty(text)]
                 now, cursor = PLAIN, ("", "")
             else:
@@ -77,16 +108,24 @@ class Shown:
             return now
         shown[start:end] = cells
         for first, last in _spans(old, cells):
+            if self._watched:
+                self._touch(row, start + first, start + last)
             out.append(f"\x1b[{row};{start + first + 1}H")
-            for pen, group in groupby(cells[first:last], key=lambda cell: cell[1]):
-                text = "".join(cell[0] for cell in group)
-                if not text.strip(" ") and not _VISIBLE & pen.attributes and not _VISIBLE & now.attributes:
+            for pen, group in groupby(cells[first:last], key=_PEN):
+                text = "".join(map(_TEXT, group))
+                if text.isspace() and not _VISIBLE & pen.attributes and not _VISIBLE & now.attributes:
                     pen = Pen(now.front, pen.back, now.attributes)  # noqa: PLW2901 - a blank has only a background
                 if pen != now:
                     out.append(change(now, pen))
                     now = pen
                 out.append(text)
         return now
+
+
+@lru_cache(maxsize=4096)
+def _narrow(text: str) -> bool:
+    """Whether each character is one column wide."""
+    return text.isascii() or all(get_character_cell_size(character) == 1 for character in text)
 
 
 def _spans(old: list[Cell], new: list[Cell]) -> list[tuple[int, int]]:
@@ -109,9 +148,9 @@ def _cells(text: str, pen: Pen) -> tuple[list[Cell] | None, Pen]:
         if at % 2:
             pen = set_pen(pen, part)
         elif part and cells is not None:
-            if not part.isascii() and any(get_character_cell_size(character) != 1 for character in part):
+            if not _narrow(part):
                 cells = None
-            elif part.strip(" ") or _VISIBLE & pen.attributes:
+            elif not part.isspace() or _VISIBLE & pen.attributes:
                 cells.extend(zip(part, repeat(pen)))
             else:
                 cells.extend(repeat((" ", Pen("", pen.back)), len(part)))

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import RenderResult
 
+    from comfytui.tui.terminal.graphics import Graphics
     from comfytui.tui.terminal.link import Link
 
 STILL = 2  # a picture that stays may cost so many times what a preview may: it is sent once, and in slices
@@ -81,6 +82,7 @@ class Picture(Widget):
         self._cells: Grid = []  # of `_lines`, once all of them are
         self._stale = False  # what is wanted differs from what `_lines` shows
         self._drawing = False
+        self._drawn_for = Size(0, 0)
         self._last = -1e9  # when a picture of a stream was last sent
 
     @property
@@ -100,12 +102,14 @@ class Picture(Widget):
         """
         if key == self._key:
             return
+        self._uncover()
         self._key, self._data, self._moving = key, data, moving
         self._serial += 1
         self._want()
 
     def clear(self, placeholder: str | None = None) -> None:
         """Show no picture, and say why (default: the placeholder that the widget was made with)."""
+        self._uncover()
         self._key = self._data = self._image = None
         self._serial += 1
         self._stale = False
@@ -114,6 +118,7 @@ class Picture(Widget):
     def redraw(self) -> None:
         """Encode again, for a box or a setting that changed."""
         if self._key is not None:
+            self._uncover()
             self._want()
 
     def on_mount(self) -> None:
@@ -121,13 +126,15 @@ class Picture(Widget):
             self._want()
 
     def on_resize(self, _: events.Resize) -> None:
-        self.redraw()
+        if self.size != self._drawn_for or self._stale:  # a widget that is shown again is told its old size
+            self.redraw()
 
     def on_hide(self) -> None:
         # What is shown again is repainted whole, before we are asked. On a slow link it starts empty, and is sent in
         # slices, so that the screen that was asked for does not wait for its picture.
         if self._lines and sum(map(price, self._lines)) > self._plan.slice:
             self._lines, self._cells = [], []
+            self._uncover()
 
     def on_show(self) -> None:
         if not self._lines:
@@ -145,7 +152,7 @@ class Picture(Widget):
             while self._stale and self.size.area:
                 if self._moving:
                     await self._turn()
-                self._stale = False
+                self._stale, self._drawn_for = False, self.size
                 serial, data, moving = self._serial, self._data, self._moving
                 before = self._cells if moving else None
                 drawn = await asyncio.to_thread(_make, self._image if data is None else data, self._box(), before)
@@ -155,6 +162,8 @@ class Picture(Widget):
                     self._image, self._data = drawn.image, None  # decoded: a resize only encodes again
                 # Shown even when a newer one already waits: under a stream faster than we draw it must still move.
                 await self._put(drawn)
+                if not moving and serial == self._serial and not self._stale:
+                    await self._lay_pixels(drawn)
         finally:
             self._drawing = False
 
@@ -178,21 +187,25 @@ class Picture(Widget):
         self._last = loop.time()
 
     async def _clear_link(self) -> None:
-        """Wait until nothing is on its way to the terminal."""
-        link = self._link
-        if link is None or link.clear:
+        if self._link is not None:
+            await self._link.drained()
+
+    # Real pixels over the cells, where the terminal has them
+
+    @property
+    def _graphics(self) -> Graphics | None:
+        return getattr(self.app, "graphics", None)
+
+    async def _lay_pixels(self, drawn: _Made) -> None:
+        graphics, lines, image = self._graphics, drawn.lines, drawn.image
+        if graphics is None or image is None or self._fit is not Fit.CONTAIN or not lines or not self._fits(lines):
             return
-        done = asyncio.get_running_loop().create_future()
+        left, top = self._place(lines)
+        await graphics.lay(self, image, Region(left, top, lines[0].cell_length, len(lines)))
 
-        def drained() -> None:
-            if not done.done():
-                done.set_result(None)
-
-        link.when_clear(drained)
-        try:
-            await done
-        finally:
-            link.forget(drained)
+    def _uncover(self) -> None:
+        if self._graphics is not None:
+            self._graphics.drop(self)
 
     def _box(self) -> _Box:
         now, (columns, rows) = self._plan, self.size
