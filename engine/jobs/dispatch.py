@@ -86,6 +86,7 @@ class Dispatcher:
         self._numbers = Numbering()
         self._secrets: dict[str, dict[str, Any]] = {}
         self._restored = asyncio.Event()
+        self._checking = 0  # prompts whose `submit` has not returned
         self._stopped = False
         self._ending = False  # the running job has ended, and its end is not on disk yet
         self.running: Job | None = None
@@ -100,6 +101,16 @@ class Dispatcher:
         """Jobs that wait or run."""
         return len(self._waiting) + (self.running is not None)
 
+    @property
+    def wanted(self) -> int:
+        """Jobs that wait, and prompts that may be among them in a moment, because they are being checked."""
+        return len(self._waiting) + self._checking
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the waiting jobs take of the memory, about."""
+        return self._waiting.size
+
     def waiting(self) -> list[Job]:
         """In the order in which they will run."""
         return self._waiting.snapshot()
@@ -110,6 +121,13 @@ class Dispatcher:
         Raises `ValueError` for a number without an order, `OverflowError` and `RecursionError` for a graph
         that no message can carry, `WorkerUnavailableError`, and `StoreError` if it cannot be kept.
         """
+        self._checking += 1
+        try:
+            return await self._submit(asked, patience)
+        finally:
+            self._checking -= 1
+
+    async def _submit(self, asked: Submission, patience: float) -> Verdict:
         await self._restored.wait()  # a moment after the start; numbers go on where the last run ended
         number = self._numbers.assign(asked.number, asked.front)
         msgspec.msgpack.encode(asked.extra_data)  # what no message can carry is refused now, not when it runs

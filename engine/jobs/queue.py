@@ -18,6 +18,7 @@ class WaitingJobs:
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._jobs: list[Job] = sorted(jobs, key=_key)
+        self.size = sum(map(_size, self._jobs))  # bytes
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -25,10 +26,15 @@ class WaitingJobs:
     def put(self, job: Job) -> None:
         """Jobs of equal number and id keep the order of their arrival."""
         bisect.insort_right(self._jobs, job, key=_key)
+        self.size += _size(job)
 
     def take(self) -> Job | None:
         """The next job to run; None if nothing waits."""
-        return self._jobs.pop(0) if self._jobs else None
+        if not self._jobs:
+            return None
+        job = self._jobs.pop(0)
+        self.size -= _size(job)
+        return job
 
     def delete(self, prompt_ids: Iterable[str]) -> list[Job]:
         """Remove jobs by id; what was removed."""
@@ -36,10 +42,11 @@ class WaitingJobs:
         gone = [job for job in self._jobs if job.prompt_id in wanted]
         if gone:
             self._jobs = [job for job in self._jobs if job.prompt_id not in wanted]
+            self.size -= sum(map(_size, gone))
         return gone
 
     def clear(self) -> list[Job]:
-        gone, self._jobs = self._jobs, []
+        gone, self._jobs, self.size = self._jobs, [], 0
         return gone
 
     def snapshot(self) -> list[Job]:
@@ -74,3 +81,7 @@ class Numbering:
 
 def _key(job: Job) -> tuple[Number, str]:
     return job.key
+
+
+def _size(job: Job) -> int:
+    return len(job.prompt) + len(job.extra_data)

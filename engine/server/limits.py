@@ -6,6 +6,7 @@ Bounds that differ from site to site are flags: `--max-upload-size` (every body)
 from __future__ import annotations
 
 JSON_BODY = 64 * 1024 * 1024  # bytes; parsing holds the event loop, some 0.2 s for this much. Pictures are uploads
+QUEUE = 1024 * 1024 * 1024  # bytes of waiting prompts, which lie in memory; ten thousand usual ones have 0.1 GB
 DEPTH = 128  # JSON in JSON; workflows of nested subgraphs reach about 20, and what handles values may recurse
 NODES = 10_000  # of a prompt; the largest workflows that people share have about a thousand
 INPUTS = 1_000  # of a node; those that grow have some dozens

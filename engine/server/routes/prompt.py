@@ -33,9 +33,12 @@ async def submit(request: web.Request) -> web.Response:
         dispatcher.skip_number(body.get("number"))
         return refusal("no_prompt", "No prompt provided", "No prompt provided")
     asked = _submission(body)
-    if len(dispatcher.waiting()) >= shared.options.max_queue:
+    if dispatcher.wanted >= shared.options.max_queue:
         limit = f"{shared.options.max_queue} are the limit (--max-queue); try again when some have run"
         return refusal("queue_full", "Too many prompts wait", limit, status=429)
+    if dispatcher.waiting_bytes >= limits.QUEUE:
+        limit = f"{dispatcher.waiting_bytes} bytes wait; {limits.QUEUE} are the limit; try again when some have run"
+        return refusal("queue_full", "The prompts that wait are too large together", limit, status=429)
     try:
         verdict = await dispatcher.submit(asked, patience=PATIENCE)
     except WorkerUnavailableError as error:

@@ -82,6 +82,7 @@ class Queue(RuleBasedStateMachine):
     def same(self) -> None:
         assert self.real.snapshot() == self.model
         assert len(self.real) == len(self.model)
+        assert self.real.size == sum(len(job.prompt) + len(job.extra_data) for job in self.model)
 
 
 TestQueue = Queue.TestCase

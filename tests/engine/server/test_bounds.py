@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,33 @@ def test_depth_is_counted_as_a_person_would(value: Any, around: int) -> None:
     else:
         with pytest.raises(BadBodyError, match=str(limits.DEPTH)):
             shallow(decode(text), text)
+
+
+async def test_the_queue_takes_as_many_as_it_may_hold_however_many_come_at_once(tmp_path: Path) -> None:
+    async with started(tmp_path, "--max-queue", "3") as rig:
+        await rig.submit()  # it runs, and does not wait
+
+        async def try_one(number: int) -> int:
+            async with rig.client.post("/prompt", json={"prompt": {"1": NODE}, "prompt_id": f"p{number}"}) as response:
+                return response.status
+
+        statuses = await asyncio.gather(*(try_one(number) for number in range(20)))
+        assert sorted(statuses) == [200] * 3 + [429] * 17
+        said = await refused(rig, {"prompt": {"1": NODE}}, status=429)
+        assert "3 are the limit (--max-queue)" in said
+        rig.finish()
+        async with asyncio.timeout(10):
+            while len(rig.shared.dispatcher.waiting()) == 3:
+                await asyncio.sleep(0)
+        await rig.submit()
+
+
+async def test_the_queue_holds_so_many_bytes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "QUEUE", 3_000)
+    await rig.submit()
+    for _ in range(3):
+        await rig.submit(extra_data={"x": "y" * 1_000})
+    assert "3000 are the limit" in await refused(rig, {"prompt": {"1": NODE}}, status=429)
+    async with rig.client.post("/queue", json={"clear": True}) as response:
+        assert response.status == 200
+    await rig.submit()
