@@ -209,9 +209,8 @@ def page_query(
     filters: list[tuple[str, str | int]] = [] if workflow_id is None else [("workflow_id = ?", workflow_id)]
     beyond, bounds = "", tuple[int, ...]()
     if after is not None:
-        # The first half alone lets the walk begin there; of equal keys the second one picks those that are left.
         less = "<" if descending else ">"
-        beyond, bounds = f"{by} {less}= ? AND ({by} {less} ? OR seq {less} ?)", (after[0], *after)
+        beyond, bounds = f"({by}, seq) {less} (?, ?)", after
     values: list[str | int] = []
     walks = []
     every = set(statuses) == set(STATUSES) and workflow_id is None
