@@ -23,6 +23,9 @@ class Memory(msgspec.Struct, frozen=True):
     leave_engine_running: bool | None = None  # None: not asked yet
     last_output_dir: str = ""
     screen: str = ""  # the one that was shown last
+    history_filter: str = ""
+    history_order: str = ""
+    history_lines: bool = False  # the table instead of the thumbnails
 
 
 def recall(path: Path | None = None) -> Memory:

@@ -420,6 +420,11 @@ class Connection:
             raise Missing(f"The {output.kind or 'output'} of node {output.node_id} is no file.", where=self.target.url)
         return await self._http.view(name, preview)
 
+    async def size(self, output: Output) -> int | None:
+        """How many bytes a file has, without fetching it; None if it is no file, or the server does not say."""
+        name = output.raw or RawName(output.filename, output.subfolder, output.type)
+        return await self._http.view_size(name) if name.filename else None
+
     async def upload(self, data: bytes, name: str, *, overwrite: bool = False) -> str:
         """Put a picture into the server's input folder; returns the value for LoadImage."""
         return await self._http.upload_image(data, name, overwrite=overwrite)

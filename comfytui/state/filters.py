@@ -1,7 +1,7 @@
 """A small language to find jobs: `lighthouse status:failed model:sdxl -sampler:euler after:2026-11-01`. Pure functions.
 
-Words that stand alone are looked for in prompts, names, models and notes; `key:value` asks one thing; `-` before either means not.
-All must hold. Quotes keep spaces together: `"red circle"`, `model:"my model"`. Case does not matter.
+Words that stand alone are looked for in prompts, names, models, notes, files, seeds and errors; `key:value` asks one
+thing; `-` before either means not. All must hold. Quotes keep spaces together: `"red circle"`, `model:"my model"`. Case does not matter.
 """
 
 from __future__ import annotations
@@ -218,6 +218,11 @@ def _anywhere(term: str) -> Test:
     def test(job: Job, mark: Mark) -> bool:
         facts = job.facts
         parts = (facts.positive, facts.negative, facts.name, facts.model, mark.note, job.id, *facts.loras)
-        return any(low in part.lower() for part in parts)
+        return (
+            any(low in part.lower() for part in parts)
+            or (facts.seed is not None and low == str(facts.seed))
+            or (job.failure is not None and low in job.failure.message.lower())
+            or any(low in output.filename.lower() for output in job.outputs)
+        )
 
     return test

@@ -5,8 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from comfytui.client.errors import Missing
-from comfytui.state.model import JobState
-from comfytui.tui.screens.history import HistoryView, matches
+from comfytui.tui.screens.history import HistoryView
 from comfytui.tui.widgets.gallery import Gallery
 from comfytui.tui.widgets.picture import Picture
 from tests.tui import sample
@@ -141,14 +140,6 @@ async def test_lines_and_thumbnails_share_the_cursor() -> None:
         assert isinstance(view, HistoryView)
         assert view.job is not None
         assert view.job.id == sample.finished(2).id
-
-
-def test_every_word_of_a_filter_must_match() -> None:
-    job = sample.finished(3)
-    assert matches(job, "LIGHTHOUSE 8403")
-    assert matches(job, "sdxl")
-    assert not matches(job, "lighthouse zebra")
-    assert matches(sample.finished(5, JobState.FAILED), "cuda")
 
 
 async def test_a_job_can_be_edited_before_it_runs_again() -> None:

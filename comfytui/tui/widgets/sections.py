@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Section(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Section:
     """A group: what is said above it ("": nothing, and no line for it), and how many items are in it."""
 
     title: str
     count: int
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """What a line belongs to: the items `first` … `first + count - 1`, and which of their lines it is."""
 
     first: int

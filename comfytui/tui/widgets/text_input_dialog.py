@@ -16,8 +16,9 @@ class TextInputDialog(ModalScreen[str | None]):
     BINDINGS = [Binding("escape", "leave", "leave")]
     DEFAULT_CSS = "TextInputDialog Input { width: 60; max-width: 100%; background: $role-background; }"
 
-    def __init__(self, question: str, value: str = "", hint: str = "") -> None:
+    def __init__(self, question: str, value: str = "", hint: str = "", may_be_empty: bool = False) -> None:
         super().__init__()
+        self._may_be_empty = may_be_empty  # "" is an answer then, too
         self._question, self._value, self._hint = question, value, hint
 
     def compose(self) -> ComposeResult:
@@ -32,7 +33,8 @@ class TextInputDialog(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _submitted(self, message: Input.Submitted) -> None:
-        self.dismiss(message.value.strip() or None)
+        text = message.value.strip()
+        self.dismiss(text if text or self._may_be_empty else None)
 
     def action_leave(self) -> None:
         self.dismiss(None)

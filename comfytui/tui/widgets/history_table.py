@@ -1,0 +1,79 @@
+"""Finished jobs as a table: the columns that fit, a star in front, a note in place of the prompt's end; in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.strip import Strip
+
+from comfytui.state.model import Job, Mark
+from comfytui.tui.widgets.grid_list import GridList
+from comfytui.tui.widgets.job_table import Column, fitted
+from comfytui.tui.widgets.line_list import strip_of
+from comfytui.tui.wording import GLYPHS, STAR, ago, clock, cut, cut_middle, model_name, one_line
+
+COLUMNS = (
+    Column("state", 13, 0),
+    Column("prompt", 0, 0),
+    Column("workflow", 16, 4, middle=True),
+    Column("model", 18, 5, middle=True),
+    Column("seed", 20, 3, right=True),
+    Column("time", 7, 2, right=True),
+    Column("ended", 10, 1, right=True),
+)
+
+
+class HistoryTable(GridList):
+    """A header and one line a job. Its lines are drawn by `line`, for the screen hands in what a job is."""
+
+    header_lines = 1
+
+    def draw_header(self, width: int) -> list[Text]:
+        line = Text(" ", self.palette.dim)
+        for column, cells in fitted(COLUMNS, width):
+            line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
+        return [line]
+
+    def cell(self, key: str, inner: int, index: int) -> Strip:
+        width = self.line_width
+        strip = strip_of(self.drawn(key, width), width, self.rich_style, self)
+        if key in self.marked:
+            strip = Strip.join([self.mark_sign(), strip.crop(1)])
+        if index == self.cursor:
+            # The colour of a state glyph stays readable: only its background changes, except in full focus.
+            style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
+            strip = Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in strip], strip.cell_length)
+        return strip
+
+    def line(self, job: Job, mark: Mark, now: float, width: int) -> Text:
+        """One job's line."""
+        palette, facts = self.palette, job.facts
+        glyph, role = GLYPHS[job.state]
+        said = one_line(job.failure.message if job.failure else facts.positive) or "–"
+        values: dict[str, tuple[str, str]] = {
+            "workflow": (one_line(facts.name) or "–", "text"),
+            "model": (model_name(facts.model) or "–", "dim"),
+            "seed": ("–" if facts.seed is None else str(facts.seed), "text"),
+            "time": (clock(job.seconds), "text"),
+            "ended": (ago(job.ended, now), "dim"),
+        }
+        line = Text(" ")
+        for column, cells in fitted(COLUMNS, width):
+            if column.name == "state":
+                cell = Text.assemble((f"{glyph} ", palette.style(role)), (str(job.state), palette.text))
+                if mark.star:
+                    cell = Text.assemble((f"{glyph}{STAR} ", palette.style(role)), cut(str(job.state), cells - 3))
+            elif column.name == "prompt":
+                cell = Text(cut(f"“{one_line(mark.note)}” ", cells), palette.accent) if mark.note else Text()
+                cell.append(cut(said, cells - cell.cell_len), palette.text)
+            else:
+                value, role_of = values[column.name]
+                cut_it: Callable[[str, int], str] = cut_middle if column.middle or column.right else cut
+                cell = Text(cut_it(value, cells), palette.style(role_of))
+            pad = " " * max(0, cells - cell.cell_len)
+            line.append_text(Text(pad) + cell if column.right else cell + Text(pad))
+            line.append("  ")
+        line.rstrip()
+        return line
