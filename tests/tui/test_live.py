@@ -22,7 +22,7 @@ from comfytui.state.model import (
 from comfytui.tui.job_nodes import left_out, with_nodes
 from comfytui.tui.widgets.node_list import NodeList
 from comfytui.tui.widgets.picture import Picture
-from comfytui.tui.widgets.timeline import words
+from comfytui.tui.widgets.timeline import entries, words
 from tests.tui import sample
 from tests.tui.support import line, running, settle, text
 
@@ -288,3 +288,10 @@ async def test_the_server_is_asked_for_its_memory_often_only_while_that_is_seen(
         connection.become(sample.busy())
         await settle(pilot)
         assert connection.attention is True, "the status line shows it while something runs"
+
+
+def test_a_jobs_timeline_begins_with_its_queueing_whatever_the_servers_clock_says() -> None:
+    job = sample.finished(1)
+    late = replace(job, created=(job.started or 0.0) + 0.4)
+    kinds = [entry.kind for entry in entries(sample.idle(), late)]
+    assert kinds[:2] == ["queued", "started"]

@@ -53,7 +53,7 @@ class LiveView(JobView):
     LiveView #live-side { width: 46%; }
     LiveView #live-nodes { height: auto; max-height: 60%; min-height: 4; }
     LiveView #live-progress { height: 5; padding: 0; }
-    LiveView #live-vitals { padding: 0; }
+    LiveView #live-vitals { padding: 0 1 0 0; }
     LiveView #live-message { display: none; }
     LiveView.-message #live-message { display: block; }
     LiveView.-message #live-nodes, LiveView.-message #live-progress { display: none; }

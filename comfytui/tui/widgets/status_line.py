@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from comfytui.state.model import Phase, ServerState, Stats
+from comfytui.state.model import Origin, Phase, ServerState, Stats
 from comfytui.tui.theme import Palette
 from comfytui.tui.time_left import time_left
 from comfytui.tui.widgets.fixed_line import FixedLine, Piece
 from comfytui.tui.wording import cut, of_total, one_line, rate, spark
 
 SAMPLES = 5  # of memory, in the status line
+RUNS = {Origin.OURS: "our job", Origin.OTHER: "another client's job", Origin.BROADCAST: "a broadcast job"}
 NEWS = 0.02  # of all memory: a smaller change is no news while nothing runs, and costs no bytes
 
 
@@ -81,7 +82,7 @@ def running(palette: Palette, state: ServerState, now: float, brief: bool = Fals
     job = state.jobs.get(run.prompt_id) if run is not None else None
     if run is None or not run.told:
         remaining = time_left(state, job, now)[0] if job is not None else ""
-        whose = "our job" if job is not None and job.mine else "another client's job"
+        whose = RUNS.get(job.origin if job is not None else Origin.UNKNOWN, "a job")
         said = f"▶ {whose} runs" + ("; the server tells no progress" if not remaining and not brief else "")
         return Text.assemble((said, palette.running), (f" · {remaining}" if remaining else "", palette.text))
     node = next((n for n in job.nodes if n.id == run.node_id), None) if job else None

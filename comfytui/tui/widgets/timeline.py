@@ -44,14 +44,15 @@ class Timeline(TextLines):
 
     def _line(self, entry: TimelineEntry, job: Job | None) -> Text:
         palette = self.palette
+        node = entry.kind in ("node", "error") and entry.node_id is not None
+        lasted = "…" if entry.until is None else took(max(0.0, entry.until - entry.at))
         text = Text.assemble(
             (f"{time_of_day(entry.at)}  ", palette.dim),
+            (f"{lasted:>5}  " if node else "", palette.dim),
             (words(entry, job), palette.style(ROLES.get(entry.kind, "text"))),
             no_wrap=entry.kind != "gap",  # what is not known is said in full
             overflow="ellipsis",
         )
-        if entry.kind in ("node", "error") and entry.until is not None:
-            text.append(f"  {took(max(0.0, entry.until - entry.at))}", palette.dim)
         return text
 
     def forget(self) -> None:
@@ -81,7 +82,9 @@ def entries(state: ServerState, job: Job | None) -> tuple[TimelineEntry, ...]:
         # both the server's and the job's timeline tell of a gap; one that began before the job is of the server alone
         and (entry.at, entry.until) not in gaps
     ]
-    return _with_open_gap(state, tuple(sorted((*own, *around), key=lambda entry: entry.at)))
+    # `queued` is the server's clock where the rest is ours: it is first, whatever the two make of it
+    told = sorted((*own, *around), key=lambda entry: (entry.kind != "queued", entry.at))
+    return _with_open_gap(state, tuple(told))
 
 
 def _with_open_gap(state: ServerState, told: tuple[TimelineEntry, ...]) -> tuple[TimelineEntry, ...]:
@@ -104,7 +107,7 @@ def words(entry: TimelineEntry, job: Job | None) -> str:
         case "cached":
             return f"≡ cached {said}"
         case "node":
-            return f"  {_node(entry, said, job)}"
+            return _node(entry, said, job)
         case "error":
             return f"✗ {_node(entry, said, job)}"
         case "done":

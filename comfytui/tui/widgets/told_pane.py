@@ -12,7 +12,7 @@ from comfytui.tui import job_details, live_choice
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.text_lines import TextLines
-from comfytui.tui.wording import at, clock, duration
+from comfytui.tui.wording import at, duration
 
 WHOSE = {
     Origin.OURS: "ours",
@@ -92,10 +92,8 @@ def _where(palette: Palette, state: ServerState, job: Job, now: float) -> Iterat
         behind = len(state.waiting)
         yield row("position", "it runs", f"{behind} wait behind it" if behind else "")
         if job.started is not None:
-            yield row("since", at(job.started), f"{clock(max(0.0, now - job.started))} as far as we know")
-        if (progress := times.progress(state, job, now)).left is not None:
-            yield row("left", f"~{duration(progress.left)}", _by(progress.source))
-        return
+            yield row("since", at(job.started), "as far as we know")
+        return  # how long it should still take stands beside it, where it is counted down
     yield row("position", live_choice.place(state, job) or "held")
     start = times.starts(state, now).get(job.id)
     if start is not None and start.at is not None:
