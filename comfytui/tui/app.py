@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.command import Provider
     from textual.driver import Driver
+    from textual.filter import LineFilter
     from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
@@ -100,6 +101,11 @@ class Dashboard(App[int]):
         self.keys_by_action = _keymap(settings.keys)
         self.use_theme(settings.theme)
         self.set_keymap(self.keys_by_action)
+        self._colourless: list[LineFilter] | None = None
+        if self.no_color:
+            from comfytui.tui.terminal.colourless import Colourless
+
+            self._colourless = [Colourless(lambda: self._palette.theme.roles)]
         if not settings.previews:
             self.animation_level = "none"
 
@@ -227,7 +233,14 @@ class Dashboard(App[int]):
         shown = [(actions.shown_keys(a, self.keys_by_action)[0], name) for a, name in keys]
         self.default_screen.query_one(FooterLine).update(self.palette, shown)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, but NO_COLOR means none: Textual's own filter leaves greys."""
+        return super().get_line_filters() if self._colourless is None else self._colourless
+
     def on_resize(self) -> None:
+        # Here and not when the news comes: until now the old layout may have been drawn on the new screen.
+        if self.link.driver is not None:
+            self.link.driver.forget_screen()
         self.call_after_refresh(self._draw_lines)
 
     # Asking for things
