@@ -1,0 +1,63 @@
+"""History with ten thousand entries beside one with a hundred: how long it takes to open, and to leaf through."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from benchmarks.result import Result
+from tests.tui import sample
+from tests.tui.support import running, settle
+
+MANY, FEW = 10_000, 100
+PAGES = 40
+
+
+async def _measured(count: int, lines: bool) -> tuple[float, float, float]:
+    """Milliseconds to open, of one page down, and of one event about another job."""
+    state = sample.idle(count)
+    async with running(state, (120, 40)) as (pilot, app, connection):
+        begin = time.perf_counter()
+        await app.action_show("history")
+        await pilot.pause(0)
+        opened = time.perf_counter() - begin
+        await settle(pilot)
+        if lines:
+            await pilot.press("v")
+            await settle(pilot)
+        pages = []
+        view = app.view
+        assert view is not None
+        shown = view.lines  # type: ignore[attr-defined]
+        for _ in range(PAGES):
+            begin = time.perf_counter()
+            shown.action_page_down()
+            app.screen._compositor.render_strips()  # what would be sent
+            pages.append(time.perf_counter() - begin)
+            await pilot.pause(0)
+        events = []
+        for number in range(PAGES):
+            new = replace(connection.state, queue_remaining=number, jobs=dict(connection.state.jobs))
+            begin = time.perf_counter()
+            view.on_state(connection.state, new)
+            events.append(time.perf_counter() - begin)
+    return opened * 1e3, statistics.median(pages) * 1e3, statistics.median(events) * 1e3
+
+
+def run() -> Iterator[Result]:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["COMFYTUI_STATE_DIR"] = os.environ["COMFYTUI_CONFIG_DIR"] = home
+        asyncio.run(_measured(FEW, lines=False))  # the imports
+        for lines in (False, True):
+            few = asyncio.run(_measured(FEW, lines))
+            many = asyncio.run(_measured(MANY, lines))
+            what = "lines" if lines else "thumbnails"
+            targets = ("below 100 ms", "about 1", "about 1")
+            for name, value, base, target in zip(("open", "page down", "an event"), many, few, targets, strict=True):
+                yield Result(f"history of 10,000 as {what}: {name}", value, "ms", base, "one of 100", target)
