@@ -28,4 +28,4 @@ def run() -> Iterator[Result]:
             ):
                 terminal.press(key)
                 terminal.settle(1.0)
-                yield Result(f"idle, {name}", terminal.count(SECONDS) / SECONDS, "bytes/s", target="0")
+                yield Result(f"idle, {name}", terminal.count(SECONDS) * 60 / SECONDS, "bytes a minute", target="0")
