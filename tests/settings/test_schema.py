@@ -25,7 +25,7 @@ def test_an_empty_file_gives_the_defaults() -> None:
         ({"themee": "x"}, "f, themee: there is no such setting. Did you mean theme?"),
         ({"theme": 3}, "f, theme: expected text, got int"),
         ({"server": ""}, "f, server: expected text of length >= 1"),
-        ({"images": "sixel"}, "f, images: cannot be 'sixel'. Use one of auto, half, none, truecolor, 256, shades, off"),
+        ({"images": "chafa"}, "f, images: cannot be 'chafa'. Use one of auto, half, kitty, sixel, none, truecolor, 256, shades, off"),
         ({"confirm": {"interrupt": "yes"}}, "f, confirm.interrupt: expected true or false, got text"),
         ({"confirm": 1}, "f, confirm: expected object, got int"),
         ({"engine": {"port": 0}}, "f, engine.port: expected int >= 1"),

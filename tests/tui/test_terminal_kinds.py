@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.replay import FakeComfy
+from tests.support.replay import FakeComfy, txt2img
 from tests.support.terminal import Terminal
 from tests.tui.test_terminal_link import held_job, is_restored, streaming
 
@@ -120,3 +123,26 @@ def test_inside_tmux_a_copy_reaches_its_buffer(server: FakeComfy, tmp_path: Path
     finally:
         with contextlib.suppress(subprocess.SubprocessError):
             tmux("kill-server")
+
+
+def test_a_terminal_that_is_closed_loses_nothing_that_was_sent(server: FakeComfy, tmp_path: Path) -> None:
+    """The request, with all that is needed to send it again, is on disk after SIGHUP."""
+    server.call("hold", "3", 2)
+    workflow = tmp_path / "mine.json"
+    workflow.write_text(json.dumps(txt2img()), "utf-8")
+    env = {"COMFYTUI_STATE_DIR": str(tmp_path / "state"), "COMFYTUI_CONFIG_DIR": str(tmp_path)}
+    command = [*COMMAND, server.url, "--workflow", str(workflow)]
+    with Terminal(command, 100, 30, cwd=ROOT, env=env) as terminal:
+        terminal.wait_for("queues it")
+        terminal.wait_for("f5 run")
+        terminal.wait_for("VRAM")
+        terminal.press("\x1b[15~")
+        terminal.wait_for("Queue 1")
+        terminal.signal(signal.SIGHUP)
+        assert terminal.wait_exit() == 128 + signal.SIGHUP
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "servers.sqlite")) as disk:
+        assert disk.execute("SELECT count(*) FROM kept").fetchone() == (1,)
+    with Terminal([*COMMAND, server.url], 100, 30, cwd=ROOT, env=env) as terminal:
+        terminal.wait_for("Queue 1")
+        terminal.press("2")
+        terminal.wait_for("a red circle")
