@@ -58,6 +58,7 @@ class Gallery(GridList):
         self._thumbs: OrderedDict[Slot, list[Strip]] = OrderedDict()
         self._making: set[Slot] = set()
         self._depth: Depth | None = None
+        self._ink, self._box = Style(), (WIDEST, WIDEST // 2)  # while lines are rendered: own style; columns, rows
 
     @property
     def across(self) -> int:
@@ -97,6 +98,7 @@ class Gallery(GridList):
         super().forget()
 
     def render_lines(self, crop: Region) -> list[Strip]:
+        self._ink, self._box = self.rich_style, (self.columns, self.rows)  # dear to ask for, and asked for in each cell
         visible = tuple(self.visible_keys())
         if visible != self._on_screen:
             self._on_screen = visible
@@ -106,21 +108,21 @@ class Gallery(GridList):
         return super().render_lines(crop)
 
     def cell(self, key: str, inner: int, index: int) -> Strip:
-        base, here = self.rich_style, index == self.cursor
-        sign = MARK if key in self.marked and inner == 0 else "▌" if here and inner <= self.rows else " "
+        base, here = self._ink, index == self.cursor
+        sign = MARK if key in self.marked and inner == 0 else "▌" if here and inner <= self._box[1] else " "
         mark = Segment(sign, base + self.palette.accent)
         rest = Segment(" " * (GAP - 1), base)
-        if inner < self.rows:
+        if inner < self._box[1]:
             return Strip([mark, *self._picture_line(key, inner), rest])
-        if inner == self.rows:
-            caption = self.drawn(key, self.columns).copy()
-            caption.truncate(self.columns, overflow="ellipsis", pad=True)
-            strip = strip_of(caption, self.columns, base, self)
+        if inner == self._box[1]:
+            caption = self.drawn(key, self._box[0]).copy()
+            caption.truncate(self._box[0], overflow="ellipsis", pad=True)
+            strip = strip_of(caption, self._box[0], base, self)
             if here:
                 style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
-                strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], self.columns)
+                strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], self._box[0])
             return Strip([mark, *strip, rest])
-        return Strip([Segment(" " * self.cell_width, base)])
+        return Strip([Segment(" " * (self._box[0] + GAP), base)])
 
     def _face(self, key: str) -> Face:
         found = self._faces.get(key)
@@ -129,31 +131,31 @@ class Gallery(GridList):
         return found
 
     def _picture_line(self, key: str, inner: int) -> Strip:
-        base = self.rich_style
+        base = self._ink
         identity, data = self._face(key)
         if isinstance(data, bytes):
             lines = self._thumb(identity, data)
             if lines is not None:
-                top = (self.rows - len(lines)) // 2
+                top = (self._box[1] - len(lines)) // 2
                 line = lines[inner - top] if 0 <= inner - top < len(lines) else Strip([])
-                left = (self.columns - line.cell_length) // 2
+                left = (self._box[0] - line.cell_length) // 2
                 return Strip(
                     [
                         Segment(" " * left, base),
                         *[Segment(s.text, base + s.style if s.style else base) for s in line],
-                        Segment(" " * (self.columns - left - line.cell_length), base),
+                        Segment(" " * (self._box[0] - left - line.cell_length), base),
                     ]
                 )
             data = None
         edge = self.palette.border
-        if inner in (0, self.rows - 1):
+        if inner in (0, self._box[1] - 1):
             corners = "╭╮" if inner == 0 else "╰╯"
-            return Strip([Segment(corners[0] + "─" * (self.columns - 2) + corners[1], base + edge)])
-        said = cut(data or "", self.columns - 2) if inner == self.rows // 2 else ""
+            return Strip([Segment(corners[0] + "─" * (self._box[0] - 2) + corners[1], base + edge)])
+        said = cut(data or "", self._box[0] - 2) if inner == self._box[1] // 2 else ""
         text = Text(said, self.palette.dim, no_wrap=True)
-        text.align("center", self.columns - 2)
+        text.align("center", self._box[0] - 2)
         side = Segment("│", base + edge)
-        return Strip([side, *strip_of(text, self.columns - 2, base, self), side])
+        return Strip([side, *strip_of(text, self._box[0] - 2, base, self), side])
 
     def _thumb(self, identity: Hashable, data: bytes) -> list[Strip] | None:
         from comfytui.tui.pictures import depth_of_terminal

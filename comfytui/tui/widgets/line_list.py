@@ -291,11 +291,9 @@ def _same(old: Text | None, new: Text) -> bool:
 
 def strip_of(line: Text, width: int, base: object, widget: LineList) -> Strip:
     """A line of exactly `width` cells."""
-    segments = [
-        Segment(s.text, widget.rich_style + s.style if s.style else widget.rich_style)
-        for s in line.render(widget.app.console)
-    ]
-    return Strip([s for s in segments if s.text != "\n"]).simplify().adjust_cell_length(width, widget.rich_style)
+    own = widget.rich_style  # once: it walks all the styles of all ancestors
+    segments = [Segment(s.text, own + s.style if s.style else own) for s in line.render(widget.app.console)]
+    return Strip([s for s in segments if s.text != "\n"]).simplify().adjust_cell_length(width, own)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
