@@ -68,8 +68,6 @@ class LiveView(JobView):
     LiveView.-message #live-side { width: 1fr; }
     LiveView #live-failure, LiveView #live-told { display: none; }
     LiveView #live-failure, LiveView #live-told, LiveView #live-log { scrollbar-gutter: stable; }
-    .-small-h LiveView.-failed #live-progress { display: none; }
-    .-small-h LiveView.-told #live-progress { height: 2; }
     LiveView.-failed #live-failure, LiveView.-told #live-told { display: block; }
     LiveView.-failed #live-picture, LiveView.-message #live-failure, LiveView.-log #live-failure { display: none; }
     LiveView.-told #live-picture, LiveView.-message #live-told, LiveView.-log #live-told { display: none; }
