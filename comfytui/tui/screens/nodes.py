@@ -134,6 +134,8 @@ class NodesView(ScreenView):
         self._search()
         if self._wanted is not None:
             self.reveal(self._wanted)
+        # The card's pane was hidden while there were no nodes, and has no width before this layout is done.
+        self.call_after_refresh(self._show_card)
 
     def reveal(self, name: str) -> None:
         """Show the card of a node class, now or when the catalogue has come."""
@@ -149,7 +151,7 @@ class NodesView(ScreenView):
         self._search()
         if known:
             self._list.move_to(name)
-            self._show_card()
+            self.call_after_refresh(self._show_card)
         else:
             self.dashboard.say(f"This server has no node {name}.")
         self._show_pane("card" if known else "list")
