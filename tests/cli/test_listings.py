@@ -96,7 +96,7 @@ def test_the_dashboard_gets_what_the_command_line_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--server", "a", "--local"], ["--images", "sixel"], ["nope"], ["--server", "a", "queue"], ["run"], ["--nope"]],
+    [["--server", "a", "--local"], ["--images", "braille"], ["nope"], ["--server", "a", "queue"], ["run"], ["--nope"]],
 )
 def test_wrong_usage(call: Call, arguments: list[str]) -> None:
     done = call(*arguments)

@@ -82,7 +82,7 @@ def test_files_that_lines_do_not_describe_are_changed_correctly(
 
 def test_a_wrong_change_is_refused_and_nothing_written(own_folders: Path) -> None:
     files.change("theme", "light")
-    for key, value in [("images", "sixel"), ("confirm.nope", True), ("theme.x", 1), ("engine.port", "a")]:
+    for key, value in [("images", "braille"), ("confirm.nope", True), ("theme.x", 1), ("engine.port", "a")]:
         with pytest.raises(SettingsError):
             files.change(key, value)
     assert tomllib.loads(files.settings_path().read_text()) == {"theme": "light"}
