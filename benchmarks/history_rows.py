@@ -35,7 +35,7 @@ async def _measured(count: int, lines: bool) -> tuple[float, float, float]:
         pages = []
         view = app.view
         assert view is not None
-        shown = view.lines  # type: ignore[attr-defined]
+        shown = view.lines  # type: ignore[attr-defined] # of HistoryView, which is shown
         for _ in range(PAGES):
             begin = time.perf_counter()
             shown.action_page_down()

@@ -33,7 +33,7 @@ class LocalMachine:
         try:
             nvml = load()
             nvml.nvmlInit()
-        except Exception:
+        except Exception:  # no bindings, no driver, no right: NVML's errors are classes of a module that may be absent
             return
         self._nvml = nvml
 
@@ -73,7 +73,7 @@ class LocalMachine:
         """The answer, or None: a GPU need not know everything (no fan, no sensor, no right to ask)."""
         try:
             return question(*arguments)
-        except Exception:
+        except Exception:  # NVML's errors again; the figure is then shown as not known
             return None
 
 

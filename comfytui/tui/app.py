@@ -98,7 +98,7 @@ class Dashboard(App[int]):
         self._server, self._local = server, local
         self._theme_problem: str | None = None
         self._crash: Text | None = None  # what is said after the screen is gone
-        self.keys_by_action = _keymap(settings.keys)
+        self.keys_by_action = actions.keymap(settings.keys)
         self.use_theme(settings.theme)
         self.set_keymap(self.keys_by_action)
         self._colourless: list[LineFilter] | None = None
@@ -499,16 +499,6 @@ class Dashboard(App[int]):
             self.report(f"the theme is not kept: {error}")
         else:
             self.say(f"theme {name}")
-
-
-def _keymap(keys: dict[str, str]) -> dict[str, str]:
-    """A user's keys by action id. They name an id (`queue.cancel`), or a name for all screens (`run_again`)."""
-    return {
-        action.id: keys[name]
-        for action in actions.ACTIONS
-        for name in (action.name.replace(" ", "_"), action.id)
-        if name in keys
-    }
 
 
 def run(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:

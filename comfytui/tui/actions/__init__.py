@@ -35,6 +35,7 @@ __all__ = [
     "bindings",
     "find",
     "key_of",
+    "keymap",
     "of",
     "shown_keys",
 ]
@@ -79,3 +80,13 @@ def shown_keys(action: Action, keymap: dict[str, str] | None = None) -> list[str
     """An action's keys as a person would write them, a user's own in place of ours."""
     keys: Iterable[str] = (keymap or {}).get(action.id, action.keys).split(",")
     return [_SHOWN.get(key.strip(), key.strip()) for key in keys]
+
+
+def keymap(keys: dict[str, str]) -> dict[str, str]:
+    """A user's keys by action id. They name an id (`queue.cancel`), or a name for all screens (`run_again`)."""
+    return {
+        action.id: keys[name]
+        for action in ACTIONS
+        for name in (action.name.replace(" ", "_"), action.id)
+        if name in keys
+    }

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from comfytui.state.model import Job, Mark
 from comfytui.tui.widgets.grid_list import GridList
-from comfytui.tui.widgets.job_table import Column, fitted
+from comfytui.tui.widgets.job_table import Column, fitted, header
 from comfytui.tui.widgets.line_list import strip_of
 from comfytui.tui.wording import GLYPHS, STAR, ago, clock, cut, cut_middle, model_name, one_line
 
@@ -31,10 +31,7 @@ class HistoryTable(GridList):
     header_lines = 1
 
     def draw_header(self, width: int) -> list[Text]:
-        line = Text(" ", self.palette.dim)
-        for column, cells in fitted(COLUMNS, width):
-            line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
-        return [line]
+        return [header(COLUMNS, width, self.palette)]
 
     def cell(self, key: str, inner: int, index: int) -> Strip:
         width = self.line_width

@@ -13,7 +13,7 @@ from comfytui.state.times import Start
 from comfytui.tui.queue_order import sender
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.line_list import LineList
-from comfytui.tui.wording import GLYPHS, ago, clock, cut, cut_middle, model_name, number, one_line, roughly, size
+from comfytui.tui.wording import GLYPHS, cut, cut_middle, model_name, number, one_line, roughly, size
 
 AMPLE = 56  # cells of a prompt: more is read in the details
 
@@ -44,15 +44,6 @@ QUEUE = (
     Column("starts", 7, 1, right=True),
     Column("from", 8, 4),
 )
-HISTORY = (
-    Column("state", 13, 0),
-    Column("prompt", 0, 0),
-    Column("workflow", 16, 4, middle=True),
-    Column("model", 18, 5, middle=True),
-    Column("seed", 20, 2, right=True),
-    Column("time", 6, 3, right=True),
-    Column("ended", 10, 1, right=True),
-)
 
 
 def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple[Column, int]]:
@@ -71,6 +62,14 @@ def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple
             share = max(4, left // max(1, len(free)))
             return [(c, cells[c.name] or share) for c in kept]
         kept.remove(max(droppable, key=lambda c: c.drop))
+
+
+def header(columns: Sequence[Column], width: int, palette: Palette) -> Text:
+    """The names of the columns that fit."""
+    line = Text(" ", palette.dim)
+    for column, cells in fitted(columns, width):
+        line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
+    return line
 
 
 class JobTable(LineList):
@@ -97,10 +96,7 @@ class JobTable(LineList):
         self.show(list(by_id), draw)
 
     def draw_header(self, width: int) -> list[Text]:
-        line = Text(" ", self.palette.dim)
-        for column, cells in fitted(self._columns, width):
-            line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
-        return [line]
+        return [header(self._columns, width, self.palette)]
 
     def _line(self, job: Job, place: str, state: ServerState, start: Start | None, now: float, width: int) -> Text:
         palette, facts = self.palette, job.facts
@@ -113,8 +109,6 @@ class JobTable(LineList):
             "steps": (number(facts.steps), "text"),
             "seed": ("–" if facts.seed is None else str(facts.seed), "text"),
             "starts": (_starts(job, start, now), "text"),
-            "time": (clock(job.seconds), "text"),
-            "ended": (ago(job.ended, now), "dim"),
             "from": (sender(job), "dim"),
         }
         line = Text(" ")
