@@ -29,7 +29,7 @@ SCREENS = {
     "3": "─ History",
     "4": "all nodes",
     "5": "─ Workflows",
-    "6": "─ Settings",
+    "8": "─ Settings",
 }
 
 
@@ -57,7 +57,7 @@ def test_no_color_means_none_on_every_screen_and_the_chosen_line_is_still_told(s
             terminal.press(key)
             terminal.wait_for(word)
             terminal.settle(0.3)
-            if key in "246":
+            if key in "248":
                 assert any(cell.reverse for line in terminal.screen.buffer.values() for cell in line.values()), key
         for key in ("?", "\x1b", "\x10", "\x1b"):
             terminal.press(key)

@@ -22,5 +22,5 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("history", "3", "History", "comfytui.tui.screens.history:HistoryView"),
     ScreenSpec("nodes", "4", "Nodes", "comfytui.tui.screens.nodes:NodesView"),
     ScreenSpec("workflows", "5", "Workflows", "comfytui.tui.screens.workflows:WorkflowsView"),
-    ScreenSpec("settings", "6", "Settings", "comfytui.tui.screens.settings:SettingsView"),
+    ScreenSpec("settings", "8", "Settings", "comfytui.tui.screens.settings:SettingsView"),
 )

@@ -41,11 +41,14 @@ class TabsLine(FixedLine):
         """Show the current screen and the server; `nothing` is said when there is no server."""
         self._given = (palette, current, state, nothing)
         server, latency = self._server(palette, state, nothing), self._delay(palette, state)
-        full = self._tabs(palette, current, state, named=True)
         badge = Text("read only", palette.warning) if state is not None and state.read_only else Text()
         right = sum(piece.cell_len + 2 for piece in (badge, server, latency) if piece)
-        room = (self.content_size.width or 80) - right
-        tabs = full if full.cell_len <= room else self._tabs(palette, current, state, named=False)
+        width = self.content_size.width or 80
+        tabs = self._tabs(palette, current, state, named=True)
+        if tabs.cell_len > width - right:
+            tabs = self._tabs(palette, current, state, named=False)
+        if tabs.cell_len > width:  # the server goes before a tab does, and then the room between them
+            tabs = self._tabs(palette, current, state, named=False, gap=1)
         self.show([Piece(tabs), Piece(badge, right=True), Piece(server, 1, right=True), Piece(latency, 2, right=True)])
 
     def on_resize(self) -> None:
@@ -53,7 +56,7 @@ class TabsLine(FixedLine):
         if self._given is not None:
             self.update(*self._given)
 
-    def _tabs(self, palette: Palette, current: str, state: ServerState | None, named: bool) -> Text:
+    def _tabs(self, palette: Palette, current: str, state: ServerState | None, named: bool, gap: int = 2) -> Text:
         line = Text()
         spans = []
         for spec in SCREENS:
@@ -65,7 +68,7 @@ class TabsLine(FixedLine):
             if spec.id == "queue" and state is not None and (count := len(state.waiting) + len(state.running)):
                 line.append(f" {count}", palette.running)
             spans.append((start, line.cell_len, spec.id))
-            line.append("  ")
+            line.append(" " * gap)
         line.rstrip()
         self._spans = spans
         return line
