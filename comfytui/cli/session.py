@@ -7,33 +7,20 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from comfytui.cli import diagnostics
 from comfytui.client import sanitize
-from comfytui.client.target import Target
 from comfytui.local_engine import EngineError, LocalEngine, PortTaken, who_listens
-from comfytui.settings import files, servers
+from comfytui.opening import Opened, open_profile
+from comfytui.settings import files
 from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
-from comfytui.state.opening import open_connection
 
 REPLAYED: ContextVar[str] = ContextVar("replayed", default="")  # where a recording answers instead of a server
 CONNECT = 15.0  # seconds until a silent server counts as absent
 AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
 START = 180.0  # seconds for the engine to answer; it needs about one, a cold disk much more
-
-
-def target_of(settings: Settings, server: str | None) -> Target:
-    """The server that is meant. Raises BadTarget and SettingsError."""
-    profile = servers.chosen(settings, server)
-    return Target.parse(
-        profile.url,
-        headers=profile.headers,
-        token=profile.token or None,
-        verify=str(Path(profile.ca).expanduser()) if profile.ca else profile.verify,
-    )
 
 
 @contextlib.asynccontextmanager
@@ -46,11 +33,9 @@ async def connected(server: str | None, *, local: bool = False, remember: bool =
     server = REPLAYED.get() or server
     async with contextlib.AsyncExitStack() as stack:
         if local and not REPLAYED.get():
-            target = target_of(settings, await stack.enter_async_context(_engine(settings)))
-        else:
-            target = target_of(settings, server)
-        connection = open_connection(target, remember=remember)
-        yield await stack.enter_async_context(_live(connection))
+            server = await stack.enter_async_context(_engine(settings))
+        opened = await open_profile(settings, server, remember=remember)
+        yield await stack.enter_async_context(_live(opened))
 
 
 def run(command: Coroutine[Any, Any, None]) -> None:
@@ -69,13 +54,14 @@ def run(command: Coroutine[Any, Any, None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _live(connection: Connection) -> AsyncIterator[Connection]:
+async def _live(opened: Opened) -> AsyncIterator[Connection]:
+    connection = opened.connection
     running = asyncio.create_task(connection.run())
     try:
         await _wait_live(connection)
         yield connection
     finally:
-        await connection.close()
+        await opened.close()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running

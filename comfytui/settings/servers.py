@@ -16,6 +16,22 @@ ENGINE_TOKEN = "COMFYTUI_ENGINE_TOKEN"  # noqa: S105 -- the engine's own, which 
 MAX_TOKEN = 4096  # bytes of a file with a token
 
 
+def names(settings: Settings) -> tuple[str, ...]:
+    """The names of `[servers]`, in the order of the file."""
+    return tuple(settings.servers)
+
+
+def meant(settings: Settings, given: str | None = None) -> tuple[str, Profile]:
+    """(name, profile as it is written) of `given`, else of the variable COMFYTUI_SERVER, else of the settings.
+
+    An address that is no name gets a profile of its own, and as its name the address without a password.
+    """
+    wanted = given or os.environ.get(VARIABLE) or settings.server
+    if wanted in settings.servers:
+        return wanted, settings.servers[wanted]
+    return wanted.rpartition("@")[2].partition("?")[0], Profile(url=wanted)
+
+
 def chosen(settings: Settings, given: str | None = None) -> Profile:
     """The profile of `given`, else of the variable COMFYTUI_SERVER, else of the settings.
 
