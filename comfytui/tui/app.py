@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.containers import Container
 from textual.worker import Worker
 
-from comfytui.tui import actions, theme
-from comfytui.tui.actions import APP, SCREENS
-from comfytui.tui.actions.situation import READ_ONLY
-from comfytui.tui.screens.view import ScreenView
+from comfytui.tui import actions
+from comfytui.tui.actions import APP
+from comfytui.tui.program import ProgramActions
 from comfytui.tui.session import Session
+from comfytui.tui.stage import Stage
 from comfytui.tui.terminal.link import Link
+from comfytui.tui.theming import Theming
 from comfytui.tui.widgets.footer_line import FooterLine
 from comfytui.tui.widgets.running_bar import RunningBar
 from comfytui.tui.widgets.status_line import StatusLine
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
-    from textual.screen import ModalScreen
 
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
     from comfytui.tui.picture_store import PictureStore
+    from comfytui.tui.screens.view import ScreenView
     from comfytui.tui.terminal.graphics import Graphics
+    from comfytui.tui.theme import Palette
 
 
 def _actions() -> type[Provider]:
@@ -54,7 +55,7 @@ def _driver_class() -> type[Driver] | None:
     return PacedDriver
 
 
-class Dashboard(App[int]):
+class Dashboard(ProgramActions, App[int]):
     """Composition only: what is on the screen, which screen is shown, and who is told what is new."""
 
     TITLE = "comfytui"
@@ -91,21 +92,20 @@ class Dashboard(App[int]):
         self.session = Session(settings, self._news)
         self.link = Link(self)  # how fast the terminal drains; previews ask it
         self.graphics: Graphics | None = None  # pictures of pixels; after the first frame
-        self.current = ""
+        self.stage = Stage(self)
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
         self.last_error: str | None = None
         self._server, self._local = server, local
-        self._theme_problem: str | None = None
         self._crash: Text | None = None  # what is said after the screen is gone
         self.keys_by_action = actions.keymap(settings.keys)
-        self.use_theme(settings.theme)
+        self.theming = Theming(self, settings.theme)
         self.set_keymap(self.keys_by_action)
         self._colourless: list[LineFilter] | None = None
         if self.no_color:
             from comfytui.tui.terminal.colourless import Colourless
 
-            self._colourless = [Colourless(lambda: self._palette.theme.roles)]
+            self._colourless = [Colourless(lambda: self.palette.theme.roles)]
         if not settings.previews:
             self.animation_level = "none"
 
@@ -129,22 +129,19 @@ class Dashboard(App[int]):
         yield FooterLine(id="footer")
 
     def on_mount(self) -> None:
-        self.current = SCREENS[0].id
         self._draw_lines()
         # After the first frame: neither the network nor the import of a screen may delay it.
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
-        if self.view is None and self.current == SCREENS[0].id:  # no key has chosen another screen meanwhile
-            self.current = ""
-            await self.action_show(SCREENS[0].id)
+        if self.view is None:  # no key has chosen a screen meanwhile
+            await self.action_show(self.current)
         self._ask_for_pixels()
-        if self._theme_problem:
-            self.report(self._theme_problem)
+        self.theming.tell()
         if self._local:
             self.restart_engine()
         else:
-            self._connect()
+            self.connect()
         if self.workflow is not None:
             self.run_worker(self.action_show("workflows"), name="show workflows")
 
@@ -152,43 +149,31 @@ class Dashboard(App[int]):
         await self.session.detach()
 
     @property
+    def current(self) -> str:
+        """The id of the screen that is shown."""
+        return self.stage.current
+
+    @property
     def view(self) -> ScreenView | None:
         """The screen that is shown."""
-        return self.screen_view(self.current) if self.current else None
+        return self.stage.view
 
-    def screen_view(self, screen_id: str) -> ScreenView | None:
-        """A screen by its id, if it has been shown before."""
-        found = self.default_screen.query(f"#view-{screen_id}")
-        return cast(ScreenView, found.first()) if found else None
+    @property
+    def palette(self) -> Palette:
+        """The styles of the theme, for widgets that draw their own lines."""
+        return self.theming.palette
 
     @property
     def default_screen(self) -> Any:
         return self.screen_stack[0]
 
     async def action_show(self, screen_id: str) -> None:
-        """Show a screen; it is imported and mounted the first time."""
-        spec = next((s for s in SCREENS if s.id == screen_id), None)
-        if spec is None or screen_id == self.current:
-            return
-        wanted = self.screen_view(screen_id)
-        old = self.view
-        self.current = screen_id
-        if wanted is None:
-            module, _, name = spec.target.partition(":")
-            wanted = cast(ScreenView, getattr(importlib.import_module(module), name)())
-            if old is not None:
-                old.display = False
-            await self.default_screen.query_one("#screens").mount(wanted)
-        else:
-            if old is not None:
-                old.display = False
-            wanted.display = True
-        if self.current != screen_id:  # another one was asked for while this one was mounted
-            return
-        wanted.on_shown()
-        wanted.draw(self.session.state)
-        wanted.on_session()
-        self._draw_lines()
+        """Show a screen."""
+        if await self.stage.show(screen_id) and (view := self.view) is not None:
+            view.on_shown()
+            view.draw(self.session.state)
+            view.on_session()
+            self._draw_lines()
 
     def on_tabs_line_chosen(self, message: TabsLine.Chosen) -> None:
         self.run_worker(self.action_show(message.screen_id), name="show")
@@ -318,7 +303,8 @@ class Dashboard(App[int]):
         """Choose a workflow to run."""
         self.run_worker(self.action_show("workflows"), name="show workflows")
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Connect to the server that the command line or the settings name."""
         self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
 
     def restart_engine(self) -> None:
@@ -376,129 +362,19 @@ class Dashboard(App[int]):
             self._crash = told
             self.panic(told)
 
-    # Actions of the program
-
-    async def action_back(self) -> None:
-        if (view := self.view) is not None and not view.go_back() and self.current != SCREENS[0].id:
-            await self.action_show(SCREENS[0].id)
-
-    def action_help(self) -> None:
-        self._open("comfytui.tui.screens.help", "HelpScreen")
-
-    def action_last_error(self) -> None:
-        from comfytui.tui.widgets.text_dialog import TextDialog
-
-        self.push_screen(TextDialog("last error", self.last_error or "Nothing has failed."))
-
-    def action_engine_log(self) -> None:
-        from comfytui.tui.widgets.text_dialog import TextDialog
-
-        log = "\n".join(self.session.engine_log)
-        self.push_screen(
-            TextDialog("engine log", log or "No engine of ours runs: comfytui --local starts one.", end=True)
-        )
-
-    def action_reconnect(self) -> None:
-        if (connection := self.session.connection) is not None:
-            connection.retry_now()
-        else:
-            self._connect()
-
-    def action_read_only(self) -> None:
-        if self.session.connection is not None:
-            self.ask("read only", self._read_only())
-
-    async def _read_only(self) -> None:
-        """On at once; off only when it is meant, for somebody has turned it on to be safe."""
-        connection = self.session.connection
-        if connection is None:
-            return
-        if not connection.read_only:
-            self.session.set_read_only(True)
-            self.say("read only: nothing is sent that would change the server")
-        elif await self.confirm(f"Allow changes to {connection.target.label} again?", "allow them", "stay read only"):
-            self.session.set_read_only(False)
-            self.say("changes are allowed again")
-
-    def action_free(self) -> None:
-        if self.session.state is not None and self.session.state.read_only:
-            self.refuse(READ_ONLY)
-            return
-        if (connection := self.session.connection) is not None:
-            self.ask("free memory", self._free(connection.free()))
-
-    async def _free(self, freeing: Awaitable[None]) -> None:
-        await freeing
-        self.say("models unloaded")
-
-    def action_leave(self) -> None:
-        self.run_worker(self._leave(), name="leave", group="leave", exclusive=True)
-
-    async def _leave(self) -> None:
+    async def leave(self) -> None:
+        """End the program, and our engine as the user has chosen."""
         if self._engine is not None and not await self._engine.leave():
             return
         await self.session.detach()
         self.exit(0)
 
-    def _open(self, module: str, name: str) -> None:
-        self.push_screen(cast("ModalScreen[None]", getattr(importlib.import_module(module), name)()))
-
-    # The theme
-
-    @property
-    def palette(self) -> theme.Palette:
-        """The styles of the theme, for widgets that draw their own lines."""
-        return self._palette
-
-    def use_theme(self, name: str) -> None:
-        """Switch to a theme by name; a broken one falls back to the default, with a message."""
-        from comfytui.settings.files import config_dir
-
-        user = config_dir() / "themes"
-        try:
-            chosen = theme.load(name, user)
-            textual = theme.textual_theme(chosen)
-        except theme.ThemeError as error:
-            if name == theme.DEFAULT:
-                raise
-            self._theme_problem = str(error)
-            self.use_theme(theme.DEFAULT)
-            return
-        self._palette = theme.Palette(chosen)
-        self.register_theme(textual)
-        self.theme = chosen.name
-        if self.is_running:
-            self.report_if(self._theme_problem)
-            self._repaint()
-
-    def report_if(self, problem: str | None) -> None:
-        if problem:
-            self._theme_problem = None
-            self.report(problem)
-
-    def _repaint(self) -> None:
-        """Draw every shown line again in the new colours."""
-        for view in self.default_screen.query(ScreenView):
+    def repaint(self) -> None:
+        """Draw every shown line again: the colours changed."""
+        for view in self.stage.views:
             view.forget()
-        self._draw_lines()
-        if (view := self.view) is not None:
-            view.draw(self.session.state)
-            view.on_session()
+        self._news()
         self.refresh()
-
-    def action_next_theme(self) -> None:
-        from comfytui.settings.files import change, config_dir
-
-        names = list(theme.available(config_dir() / "themes"))
-        here = names.index(self._palette.theme.name) if self._palette.theme.name in names else -1
-        name = names[(here + 1) % len(names)]
-        self.use_theme(name)
-        try:
-            self.settings = change("theme", name)
-        except (OSError, ValueError) as error:
-            self.report(f"the theme is not kept: {error}")
-        else:
-            self.say(f"theme {name}")
 
 
 def run(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:

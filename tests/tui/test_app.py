@@ -30,7 +30,7 @@ async def test_a_clicked_tab_is_shown() -> None:
 
 async def test_hidden_screens_draw_nothing_and_are_right_when_shown() -> None:
     async with running(sample.busy(4), (120, 40), "2", "1") as (pilot, app, connection):
-        queue = app.screen_view("queue")
+        queue = app.stage.of("queue")
         assert queue is not None
         drawn = []
         queue.on_state = lambda old, new: drawn.append(new)  # type: ignore[method-assign]
@@ -84,7 +84,7 @@ async def test_a_key_of_the_users_replaces_ours() -> None:
 async def test_every_theme_draws() -> None:
     async with running(sample.busy(), (120, 40), "2") as (pilot, app, _):
         for theme in ("light", "contrast", "muted", "terminal"):
-            app.use_theme(theme)
+            app.theming.use(theme)
             await settle(pilot)
             assert app.theme == theme
             assert "lighthouse" in text(app)
@@ -189,7 +189,6 @@ async def test_the_palette_runs_an_action_by_its_name() -> None:
 async def test_a_key_pressed_before_the_first_screen_is_there_is_honoured() -> None:
     app, _ = sample.dashboard(sample.idle())
     async with app.run_test(size=(100, 30)) as pilot:
-        app.current = "live"
         await app.action_show("queue")
         await app._begin()
         await settle(pilot)

@@ -49,7 +49,7 @@ def open_editor(app: Dashboard, document: Document, seed_mode: SeedMode | None =
 
 async def _open(app: Dashboard, document: Document, seed_mode: SeedMode | None, back_to: str) -> None:
     await app.action_show("workflows")
-    view = cast("WorkflowsView", app.screen_view("workflows"))
+    view = cast("WorkflowsView", app.stage.of("workflows"))
     await view.edit(document, seed_mode=seed_mode, back_to=back_to)
 
 

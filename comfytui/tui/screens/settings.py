@@ -203,7 +203,7 @@ class SettingsView(ScreenView):
             return
         self.dashboard.settings = settings
         if option.key == "theme":
-            self.dashboard.use_theme(settings.theme)
+            self.dashboard.theming.use(settings.theme)
         for picture in self.app.query(Picture):
             picture.redraw()
         self._show_settings()

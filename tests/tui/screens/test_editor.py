@@ -241,7 +241,7 @@ async def test_leaving_goes_back_to_where_it_was_opened_and_keeps_the_changes() 
         editor_of(app, STEPS).value = "7"
         await pilot.press("escape")
         await until(pilot, lambda: app.current == "history")
-        view = app.screen_view("workflows")
+        view = app.stage.of("workflows")
         assert isinstance(view, WorkflowsView) and not view.editing
         await edit(pilot)
         assert editor.draft.graph["5"]["inputs"]["steps"] == 7
