@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from comfytui.client.target import Target
-from comfytui.state.connection import Connection
-from comfytui.state.model import ServerState
+if TYPE_CHECKING:
+    from comfytui.state.connection import Connection
+    from comfytui.state.model import ServerState
+
+# (name, what was known of the server, what is known now)
+Heard = Callable[[str, "ServerState", "ServerState"], None]
+
+
+class Member(NamedTuple):
+    """One server of the fleet."""
+
+    connection: Connection
+    task: asyncio.Task[None]
+    close: Callable[[], Awaitable[None]]  # ends the connection, and what it goes through
+    unsubscribe: Callable[[], None]
 
 
 class Fleet:
     """The servers that are connected. Use it in one event loop; `close` it, or use it as a context manager."""
 
-    def __init__(self, make: Callable[[Target], Connection] = Connection) -> None:
-        self._make = make
-        self._connections: dict[str, Connection] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+        self._ears: dict[object, Heard] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -31,27 +42,48 @@ class Fleet:
     @property
     def connections(self) -> Mapping[str, Connection]:
         """By name, in the order in which they were added."""
-        return MappingProxyType(self._connections)
+        return MappingProxyType({name: member.connection for name, member in self._members.items()})
+
+    def get(self, name: str) -> Connection | None:
+        """A server's connection; None if there is no such server."""
+        member = self._members.get(name)
+        return None if member is None else member.connection
 
     def states(self) -> dict[str, ServerState]:
         """The newest state of each."""
-        return {name: connection.state for name, connection in self._connections.items()}
+        return {name: member.connection.state for name, member in self._members.items()}
 
-    def add(self, name: str, target: Target) -> Connection:
-        """Connect to a server. Raises ValueError for a name that is taken, BadTarget for an unusable target."""
-        if name in self._connections:
+    def subscribe(self, heard: Heard) -> Callable[[], None]:
+        """Call `heard` in the loop with each change of any server; returns what ends it."""
+        token = object()
+        self._ears[token] = heard
+        return lambda: (self._ears.pop(token, None), None)[1]
+
+    def add(self, name: str, connection: Connection, close: Callable[[], Awaitable[None]] | None = None) -> Connection:
+        """Run a connection. `close` ends it, if more than itself must end. Raises ValueError for a name that is taken."""
+        if name in self._members:
             raise ValueError(f"there is a connection called {name!r} already")
-        connection = self._make(target)
-        self._connections[name] = connection
-        self._tasks[name] = asyncio.create_task(connection.run(), name=f"connection to {target.label}")
+        known = connection.state
+
+        def changed(state: ServerState) -> None:
+            nonlocal known
+            before, known = known, state
+            for heard in tuple(self._ears.values()):
+                heard(name, before, state)
+
+        unsubscribe = connection.subscribe(changed)
+        task = asyncio.create_task(connection.run(), name=f"connection to {connection.target.label}")
+        self._members[name] = Member(connection, task, close or connection.close, unsubscribe)
         return connection
 
     async def remove(self, name: str) -> None:
         """Disconnect from a server. Raises KeyError for an unknown name."""
-        connection, task = self._connections.pop(name), self._tasks.pop(name)
-        await connection.close()
-        await task
+        member = self._members.pop(name)
+        member.unsubscribe()
+        await member.close()
+        member.task.cancel()
+        await asyncio.gather(member.task, return_exceptions=True)
 
     async def close(self) -> None:
         """Disconnect from all of them."""
-        await asyncio.gather(*(self.remove(name) for name in list(self._connections)))
+        await asyncio.gather(*(self.remove(name) for name in list(self._members)))

@@ -101,6 +101,7 @@ class EngineControl:
     async def _connect(self) -> None:
         if self._engine is not None:
             await self._dashboard.session.connect(self._engine.url)
+            await self._dashboard.session.connect_others()
 
     def _told(self, notice: str, lines: list[tuple[str, str]]) -> None:
         session = self._dashboard.session

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from comfytui.client.errors import Missing
+from comfytui.client.target import Target
 from comfytui.state.model import Output
 from comfytui.tui.picture_store import AT_ONCE, PictureStore
 
@@ -11,7 +12,8 @@ from comfytui.tui.picture_store import AT_ONCE, PictureStore
 class Slow:
     """Answers when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str = "http://box:8188") -> None:
+        self.target = Target.parse(url)
         self.asked: list[str] = []
         self.go = asyncio.Event()
 
@@ -49,8 +51,8 @@ async def test_what_is_scrolled_past_is_never_asked_for() -> None:
     await ended(store)
     assert server.asked[:AT_ONCE] == ["0", "1", "2"]
     assert server.asked[AT_ONCE:] == ["19"]
-    assert store.get(output("0")) is None
-    assert store.get(output("19")) == b"x" * 10
+    assert store.get(every, output("0")) is None
+    assert store.get(every, output("19")) == b"x" * 10
 
 
 async def test_what_another_one_wants_is_still_fetched() -> None:
@@ -77,7 +79,18 @@ async def test_memory_and_count_are_bounded_and_failures_can_be_tried_again() ->
     assert store.size == (30, 3)
     store.want(every, output("gone"), lambda: None)
     await ended(store)
-    assert store.get(output("gone")) == "It is gone."
+    assert store.get(every, output("gone")) == "It is gone."
     store.forget_failures()
-    assert store.get(output("gone")) is None
+    assert store.get(every, output("gone")) is None
     assert store.size == (20, 2)
+
+
+async def test_files_of_the_same_name_on_two_servers_are_two_pictures() -> None:
+    store = PictureStore()
+    one: Any = Slow("http://one:8188")
+    two: Any = Slow("http://two:8188")
+    for server in (one, two):
+        server.go.set()
+        store.want(server, output("a"), lambda: None)
+        await ended(store)
+    assert one.asked == two.asked == ["a"]

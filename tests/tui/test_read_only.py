@@ -50,7 +50,7 @@ def test_why_not_is_silent_where_something_else_is_in_the_way() -> None:
 async def test_a_key_does_nothing_and_says_why(screen: str) -> None:
     async with running(looking(), (120, 40), screen, "j", "r") as (_, app, connection):
         assert not any(asked[0] == "submit" for asked in connection.asked)
-        (told,) = [each.message for each in app._notifications]
+        (told,) = [each.text for each in app.messages.told]
         assert told.startswith(READ_ONLY)
         assert "ctrl+o" in told
 
@@ -81,7 +81,7 @@ async def test_the_toggle_has_a_badge_and_asks_before_it_allows_changes_again() 
 async def test_it_stays_on_with_another_server() -> None:
     async with running(sample.busy(4), (80, 24), "2", "ctrl+o") as (_, app, _):
         other = sample.StubConnection(sample.idle())
-        app.session.attach(other)  # type: ignore[arg-type]
+        app.session.attach(other, "another")  # type: ignore[arg-type]
         assert other.state.read_only
 
 
@@ -99,4 +99,4 @@ async def test_the_badge_leaves_the_servers_name() -> None:
 async def test_memory_is_not_freed() -> None:
     async with running(looking(), (80, 24), "ctrl+f") as (_, app, connection):
         assert not any(asked[0] == "free" for asked in connection.asked)
-        assert any(each.message.startswith(READ_ONLY) for each in app._notifications)
+        assert any(each.text.startswith(READ_ONLY) for each in app.messages.told)
