@@ -14,9 +14,11 @@ from textual.worker import Worker
 
 from comfytui.tui import actions
 from comfytui.tui.actions import APP
+from comfytui.tui.messages import Messages
 from comfytui.tui.program import ProgramActions
 from comfytui.tui.session import Session
 from comfytui.tui.stage import Stage
+from comfytui.tui.telling import Telling
 from comfytui.tui.terminal.link import Link
 from comfytui.tui.theming import Theming
 from comfytui.tui.widgets.footer_line import FooterLine
@@ -55,7 +57,7 @@ def _driver_class() -> type[Driver] | None:
     return PacedDriver
 
 
-class Dashboard(ProgramActions, App[int]):
+class Dashboard(Telling, ProgramActions, App[int]):
     """Composition only: what is on the screen, which screen is shown, and who is told what is new."""
 
     TITLE = "comfytui"
@@ -95,7 +97,7 @@ class Dashboard(ProgramActions, App[int]):
         self.stage = Stage(self)
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
-        self.last_error: str | None = None
+        self.messages = Messages(clock, self.messages_changed, self.set_timer)
         self._server, self._local = server, local
         self._crash: Text | None = None  # what is said after the screen is gone
         self.keys_by_action = actions.keymap(settings.keys)
@@ -194,12 +196,18 @@ class Dashboard(ProgramActions, App[int]):
         starts = self._local and not self.session.engine_stopped
         nothing = "starting the engine" if starts else "no server"
         screen.query_one(TabsLine).update(palette, self.current, state, nothing)
-        screen.query_one(StatusLine).update(palette, state, self.clock(), self.session.notice, self.last_error)
+        self.draw_status()
         screen.query_one(RunningBar).update(palette, state, self.clock())
         self.refresh_footer()
         self._attend()
 
     def _attend(self) -> None:
+    def draw_status(self) -> None:
+        """The status line: what runs, or for a while what is told."""
+        line = self.default_screen.query_one(StatusLine)
+        line.tell(self.messages.shown, actions.key_of("app.messages", self.keys_by_action))
+        line.update(self.palette, self.session.state, self.clock(), self.session.notice, self.last_error)
+
         """Memory and load are asked for often only while they are looked at: on some screens, and while a job runs."""
         connection, view = self.session.connection, self.view
         if connection is not None:
@@ -244,34 +252,6 @@ class Dashboard(ProgramActions, App[int]):
         except (ClientError, WorkflowError, SettingsError, OSError) as error:
             self.report(f"{name}: {error}")
             return None
-
-    def report(self, problem: str, toast: bool = True) -> None:
-        """Show an error; it stays in the status line until the next action succeeds, and ctrl+e shows all of it."""
-        self.last_error = problem
-        if toast:
-            self._toast(problem)
-        self._draw_lines()
-
-    def overcome(self, problem: str) -> None:
-        """What was reported is no longer so."""
-        if problem and self.last_error == problem:
-            self.last_error = None
-            self.clear_notifications()
-            self._draw_lines()
-
-    def _toast(self, problem: str) -> None:
-        self.notify(problem if len(problem) < 400 else problem[:400] + " …", severity="error", timeout=8, markup=False)
-
-    def say(self, text: str) -> None:
-        """Tell that something was done."""
-        self.last_error = None
-        self.notify(text, timeout=4, markup=False)
-        self._draw_lines()
-
-    def refuse(self, why: str) -> None:
-        """Say why a key did nothing; it is no error."""
-        key = actions.key_of("app.read_only", self.keys_by_action)
-        self.notify(f"{why} {key} allows it again.", severity="warning", timeout=5, markup=False)
 
     async def confirm(self, question: str, yes: str, no: str = "no", detail: str = "") -> bool | None:
         """Ask; None if it was left without an answer. Only from a worker."""

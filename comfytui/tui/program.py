@@ -32,10 +32,11 @@ class ProgramActions:
     def action_help(self) -> None:
         self._open("comfytui.tui.screens.help", "HelpScreen")
 
-    def action_last_error(self) -> None:
+    def action_messages(self) -> None:
+        from comfytui.tui.messages import page
         from comfytui.tui.widgets.text_dialog import TextDialog
 
-        self._me.push_screen(TextDialog("last error", self._me.last_error or "Nothing has failed."))
+        self._me.push_screen(TextDialog("messages", page(self._me.messages.told, at)))
 
     def action_engine_log(self) -> None:
         from comfytui.tui.widgets.text_dialog import TextDialog

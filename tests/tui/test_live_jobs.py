@@ -113,7 +113,7 @@ async def test_n_says_so_where_there_is_no_other_job() -> None:
     state = sample.busy()
     alone = replace(state, jobs={each: state.jobs[each] for each in state.running}, waiting=(), history=())
     async with running(alone, (120, 40), "n") as (_, app, _):
-        assert any("no other job" in each.message for each in app._notifications)
+        assert any("no other job" in each.text for each in app.messages.told)
 
 
 async def test_a_pause_freezes_the_picture_and_the_nodes_and_not_the_figures() -> None:

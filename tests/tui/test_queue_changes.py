@@ -26,7 +26,7 @@ def asked(connection: sample.StubConnection, *names: str) -> list[tuple[Any, ...
 
 
 def told(app: Dashboard) -> str:
-    return " | ".join(each.message for each in app._notifications)
+    return " | ".join(each.text for each in app.messages.told)
 
 
 def rows(app: Dashboard) -> JobTable:
@@ -109,6 +109,7 @@ async def test_a_paused_queue_is_said_in_the_title_and_in_the_status_line_of_eve
     async with running(sample.crowded(held=0), (120, 40), "2", "P") as (pilot, app, connection):
         assert asked(connection, *CHANGES) == [("pause",)]
         assert "2 jobs of others go on" in told(app)
+        app.messages.hide()
         connection.become(sample.crowded(held=3, paused=True))
         await settle(pilot)
         assert "Queue · paused" in text(app)

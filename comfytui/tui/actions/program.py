@@ -26,7 +26,9 @@ PROGRAM = (
         connected,
         footer=False,
     ),
-    Action("app.error", "last error", "ctrl+e", "Show the last error in full.", APP, "last_error", footer=False),
+    Action(
+        "app.messages", "messages", "ctrl+e", "Read what was told last, errors in full.", APP, "messages", footer=False
+    ),
     Action(
         "app.log", "engine log", "ctrl+l", "Show what the local engine has written.", APP, "engine_log", footer=False
     ),

@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
-from textual.css.query import NoMatches
 from textual.errors import NoWidget
 from textual.geometry import Region
-from textual.widgets._toast import ToastRack  # public only by its name in CSS
 
 from comfytui.tui.pictures import kitty, sixel
 from comfytui.tui.terminal import restore
@@ -249,10 +247,6 @@ class Graphics:
         place = laid.box.translate(content.offset)
         if not content.contains_region(place) or not geometry.clip.contains_region(place):
             return None
-        with contextlib.suppress(NoMatches):
-            for message in app.screen.get_child_by_type(ToastRack).children:
-                if message.region.overlaps(place):
-                    return None
         return place
 
     def _farewell(self) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from comfytui.state.model import Origin, Phase, ServerState, Stats
+from comfytui.tui.messages import Message
 from comfytui.tui.theme import Palette
 from comfytui.tui.time_left import time_left
+from comfytui.tui.widgets import message_line
 from comfytui.tui.widgets.fixed_line import FixedLine, Piece
 from comfytui.tui.wording import cut, of_total, one_line, rate, spark
 
@@ -20,11 +22,20 @@ class StatusLine(FixedLine):
 
     gap = 3
     _stats: Stats | None = None
+    _told: Message | None = None
+    _key = ""
+
+    def tell(self, message: Message | None, key: str) -> None:
+        """What takes the whole line with the next `update`, None for nothing; `key` shows all messages."""
+        self._told, self._key = message, key
 
     def update(
         self, palette: Palette, state: ServerState | None, now: float, engine: str = "", error: str | None = None
     ) -> None:
         """Show a state. `engine` tells what our own engine does while it starts; `error` what failed last."""
+        if self._told is not None:
+            self.show(message_line.pieces(palette, self._told, self.content_size.width or 78, self._key))
+            return
         doing = self._doing(palette, state, now, engine, error)
         tiny = self.screen.has_class("-tiny-w") or self.screen.has_class("-tiny-h")
         if tiny and state is not None and state.read_only:  # there are no tabs with the badge
