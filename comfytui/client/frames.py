@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from comfytui.client.errors import BadAnswer
 from comfytui.client.readers import MAX_ITEMS, decode, ident, idents, mapping, media, number, seconds, sequence, text
 
 MAX_TRACEBACK = 200  # entries
+MAX_PIECES = 5000  # of a log, in one answer; ComfyUI keeps 300
+MAX_LOG_LINE = 2000  # characters
+MAX_LOG_PIECE = 256 * 1024
 BLOCKED = "ExecutionBlocked"
 
 
@@ -135,20 +139,47 @@ def interrupted(data: Mapping[str, Any]) -> m.ExecutionInterrupted | None:
 
 
 def logs(data: Mapping[str, Any]) -> m.Logs:
-    """`/internal/logs/raw`, or the event of the same shape. Progress bars rewrite a line with `\\r`: the last wins."""
-    found: list[str] = []
-    for entry in sequence(data.get("entries")):
-        found += log_lines(mapping(entry).get("m"))
+    """`/internal/logs/raw`, or the event of the same shape; of too many entries the last ones."""
+    entries = (mapping(entry) for entry in sequence(data.get("entries"))[-MAX_PIECES:])
+    return m.Logs(
+        tuple(
+            m.LogPiece(log_text(entry["m"]), text(entry.get("t"), "", _stamp))
+            for entry in entries
+            if isinstance(entry.get("m"), str)
+        )
+    )
+
+
+def log_text(value: str) -> str:
+    """A piece of log, cleaned: the two breaks that mean something stay, each part between them is a line of its own."""
+    plain = value[:-1] if value.endswith("\n") else value
+    if len(plain) <= MAX_LOG_LINE and plain.isascii() and plain.isprintable():
+        return value  # nearly every one, and there may be thousands a second
+    value = value[-MAX_LOG_PIECE:].replace("\r\n", "\n")
+    parts = _LOG_BREAKS.split(value)  # text, break, text, break, … text
+    return "".join(part if index % 2 else sanitize.line(part, MAX_LOG_LINE) for index, part in enumerate(parts))
+
+
+def old_logs(value: Any) -> m.Logs:
+    """`/internal/logs`: one string of `time - message`. Raises BadAnswer."""
+    if not isinstance(value, str):
+        raise BadAnswer("the answer is no log")
+    found: list[m.LogPiece] = []
+    for part in value.splitlines(keepends=True)[-MAX_PIECES:]:
+        stamp, dash, said = part.partition(" - ")
+        if dash and _STAMP.fullmatch(stamp):
+            found.append(m.LogPiece(log_text(said), stamp))
+        else:  # the second line of a message
+            found.append(m.LogPiece(log_text(part), found[-1].stamp if found else ""))
     return m.Logs(tuple(found))
 
 
-def log_lines(value: Any) -> list[str]:
-    """The lines of a piece of log."""
-    if not isinstance(value, str):
-        return []
-    lines = (part.rstrip("\r").rpartition("\r")[2] for part in value.rstrip("\n").split("\n"))
-    return [sanitize.line(part, 2000) for part in lines]
+def _stamp(value: str) -> str:
+    return value if _STAMP.fullmatch(value) else ""
 
+
+_LOG_BREAKS = re.compile("([\n\r])")
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,20}")
 
 _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], m.Event | None]] = {
     "status": _status,

@@ -28,7 +28,7 @@ from comfytui.client.errors import (
     Unreachable,
     denied,
 )
-from comfytui.client.frames import log_lines, logs
+from comfytui.client.frames import logs, old_logs
 from comfytui.client.readers import decode, mapping
 from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
@@ -202,12 +202,20 @@ class Http:
     async def set_setting(self, key: str, value: Any) -> None:
         await self._send(f"/settings/{_segment(key)}", value)
 
-    async def logs(self) -> tuple[str, ...]:
-        """GET /internal/logs/raw, or /internal/logs on older servers."""
+    async def logs(self) -> m.Logs:
+        """GET /internal/logs/raw, or /internal/logs on older servers: the last lines. Raises Missing, Denied."""
         try:
-            return logs(mapping(await self._json("GET", "/internal/logs/raw"))).lines
+            return logs(mapping(await self._json("GET", "/internal/logs/raw")))
         except (Missing, NotComfyUI, BadAnswer):
-            return tuple(log_lines(await self._json("GET", "/internal/logs")))
+            return await self._read("/internal/logs", old_logs)
+
+    async def subscribe_logs(self, client_id: str, on: bool) -> None:
+        """PATCH /internal/logs/subscribe: `logs` events on that client's socket, or none.
+
+        It changes nothing for anybody else, so who only reads may send it.
+        """
+        body = {"clientId": client_id, "enabled": on}
+        await self._request("PATCH", "/internal/logs/subscribe", body=body, harmless=True)
 
     async def view(self, name: m.RawName, preview: str | None = None) -> bytes:
         """GET /view: the bytes of a file. Raises Missing when it is gone (temporary files die with the server)."""
@@ -301,17 +309,19 @@ class Http:
         form: Mapping[str, str] | None = None,
         limit: int | None = None,
         patience: float | None = None,
+        harmless: bool = False,
     ) -> Answer:
         """Send, receive at most `limit` (MAX_JSON) bytes after decompression, and turn every failure into a ClientError.
 
-        `patience`: seconds to wait for an answer to begin, if more than the target's timeout.
+        `patience`: seconds to wait for an answer to begin, if more than the target's timeout. `harmless`: sent even if
+        nothing may be changed.
         """
         where = self.target.url
-        if method not in ("GET", "HEAD"):
+        if method not in ("GET", "HEAD") and not harmless:
             self.may_change()
         if self._client.is_closed:
             raise Unreachable(f"The connection to {self.target.label} was closed.", where=where)
-        headers = {"Content-Type": "application/json"} if method == "POST" and files is None else {}
+        headers = {"Content-Type": "application/json"} if method in ("POST", "PATCH") and files is None else {}
         # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
         content = json.dumps(body).encode() if headers else None
         wait = max(self.target.timeout, patience or 0.0)

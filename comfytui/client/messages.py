@@ -188,8 +188,15 @@ class ProgressText(Message, frozen=True):
     prompt_id: str | None = None
 
 
+class LogPiece(Message, frozen=True):
+    """What the server wrote at once: part of a line, or several. `\\n` ends a line, `\\r` begins it again (a progress bar)."""
+
+    text: str
+    stamp: str = ""  # the server's local time, ISO 8601
+
+
 class Logs(Message, frozen=True):
-    lines: tuple[str, ...] = ()
+    pieces: tuple[LogPiece, ...] = ()
 
 
 class Unknown(Message, frozen=True):

@@ -19,6 +19,7 @@ from comfytui.client.messages import (
     ExecutionError,
     ExecutionInterrupted,
     ExecutionSuccess,
+    Logs,
     RawName,
     RawPrompt,
     Submitted,
@@ -35,6 +36,7 @@ from comfytui.state.model import JobState, Link, Output, Phase, ServerState
 from comfytui.state.moves import Moves
 from comfytui.state.raw import RawPrompts, sendable
 from comfytui.state.reduce import reduce
+from comfytui.state.server_log import ServerLog
 from comfytui.state.watch import Watch
 
 STEADY = 10.0  # seconds after which a connection counts as good, and waiting begins anew at the shortest
@@ -105,6 +107,7 @@ class Connection:
             self._dispatch,
             self._accept,
         )
+        self.log = ServerLog(self._http, self.client_id)
         self._memory = Memory(self._http, self._disk, lambda: self._state, self._dispatch, clock)
 
     @property
@@ -153,6 +156,7 @@ class Connection:
                     failures = 1 if loop.time() - began > STEADY else failures + 1
                     await self._pause(error, self.backoff(failures - 1))
         finally:
+            await self.log.stop()
             await self._watch.stop()
             await self._moves.stop()
             await self._memory.stop()
@@ -171,6 +175,9 @@ class Connection:
             async def listen() -> None:
                 async for event in socket.events():
                     self._heard = self._clock()
+                    if isinstance(event, Logs):  # thousands a second at worst, and no part of the state
+                        self.log.heard(event)
+                        continue
                     self._dispatch(event)
                     self._watch.heard(event)
 
@@ -182,9 +189,13 @@ class Connection:
                 await self._watch.resync(self._moves.recover)
                 self._reason = None
                 self._dispatch(c.Connected())
+                self.log.connected()
                 await self._watch.forever()
 
-            await _first_to_fail(listen(), watch())
+            try:
+                await _first_to_fail(listen(), watch())
+            finally:
+                self.log.dropped()
 
     async def _until_closed(self, work: Any) -> None:
         """`work`, or its cancellation when we are closed."""
@@ -452,10 +463,6 @@ class Connection:
     async def set_server_setting(self, key: str, value: Any) -> None:
         """Change one of them."""
         await self._http.set_setting(key, value)
-
-    async def logs(self) -> tuple[str, ...]:
-        """The last lines of the server's log."""
-        return await self._http.logs()
 
 
 async def _first_to_fail(*works: Any) -> None:

@@ -34,7 +34,7 @@ async def test_the_routes_behind_a_prefix_with_a_token() -> None:
             assert (await http.system_stats()).version == "0.8.0"
             assert await http.models("checkpoints") == ("demo.safetensors",)
             assert "KSampler" in await http.object_info()
-            assert (await http.logs())[0] == "Starting server"
+            assert (await http.logs()).pieces[0].text == "Starting server\n"
             await http.set_setting("Comfy.X/y", [1])
             assert await http.settings() == {"Comfy.X/y": [1]}
             assert await http.upload_image(b"x", "a.png") == "a.png"

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from comfytui.client.target import Target
 from comfytui.settings.schema import Settings
+from comfytui.state.logs import Log
 from comfytui.state.model import (
     Device,
     Failure,
@@ -29,6 +30,7 @@ from comfytui.state.model import (
     TimelineEntry,
     Timing,
 )
+from comfytui.state.server_log import Told
 from comfytui.tui.app import Dashboard
 from comfytui.workflow.summary import Facts
 
@@ -143,12 +145,30 @@ def busy(waiting: int = 4) -> ServerState:
     )  # fmt: skip
 
 
+class StubLog:
+    """A server's log that never changes."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.told = Told.LIVE
+        self.problem = ""
+        self.followers: list[Callable[[], None]] = []
+
+    def follow(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        self.followers.append(on_change)
+        return lambda: self.followers.remove(on_change)
+
+    def again(self) -> None:
+        self.told = Told.ASKING
+
+
 class StubConnection:
     """Remembers what was asked; `become` gives it another state."""
 
     def __init__(self, state: ServerState) -> None:
         self.state = state
         self.target = Target.parse("http://gpu-box-2:8188")
+        self.log = StubLog()
         self.asked: list[tuple[Any, ...]] = []
         self.fails: Exception | None = None
         self._callbacks: list[Callable[[ServerState], None]] = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from comfytui.tui.actions.action import APP, LIST, Action
 from comfytui.tui.actions.history import HISTORY
 from comfytui.tui.actions.live import LIVE
+from comfytui.tui.actions.logs import LOGS
 from comfytui.tui.actions.nodes import NODES
 from comfytui.tui.actions.program import MOVING, PROGRAM
 from comfytui.tui.actions.queue import QUEUE
@@ -40,7 +41,7 @@ __all__ = [
     "shown_keys",
 ]
 
-ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *SETTINGS, *MOVING, *PROGRAM)
+ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *LOGS, *SETTINGS, *MOVING, *PROGRAM)
 
 
 def of(where: str) -> tuple[Action, ...]:
