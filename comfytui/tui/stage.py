@@ -38,20 +38,32 @@ class Stage:
 
     async def show(self, screen_id: str) -> bool:
         """Make a screen the visible one. False if it is already, there is none, or another was asked for meanwhile."""
-        spec = next((each for each in SCREENS if each.id == screen_id), None)
+        if all(spec.id != screen_id for spec in SCREENS):
+            return False
         wanted, old = self.of(screen_id), self.view
-        if spec is None or (wanted is not None and screen_id == self.current):
+        if wanted is not None and screen_id == self.current:
             return False
         self.current = screen_id
         if old is not None:
             old.display = False
         if wanted is None:
-            module, _, name = spec.target.partition(":")
-            wanted = cast("ScreenView", getattr(importlib.import_module(module), name)())
-            await self._dashboard.default_screen.query_one("#screens").mount(wanted)
-            if self.current != screen_id:  # another one was asked for while this one was mounted
-                wanted.display = False
-                return False
+            wanted = await self._mount(screen_id, display=True)
         else:
+            await wanted.there()  # it may be on its way: see `prepare`
             wanted.display = True
+        if self.current != screen_id:  # another one was asked for while this one was mounted
+            wanted.display = False
+            return False
         return True
+
+    async def prepare(self, screen_id: str) -> None:
+        """Mount a screen that nobody has asked for yet, hidden."""
+        if self.of(screen_id) is None:
+            await self._mount(screen_id, display=False)
+
+    async def _mount(self, screen_id: str, display: bool) -> ScreenView:
+        module, _, name = next(spec for spec in SCREENS if spec.id == screen_id).target.partition(":")
+        view = cast("ScreenView", getattr(importlib.import_module(module), name)())
+        view.display = display
+        await self._dashboard.default_screen.query_one("#screens").mount(view)
+        return view

@@ -11,7 +11,7 @@ from comfytui.workflow import trace
 from comfytui.workflow.graph import Graph, inputs
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What a workflow is about. Widths and heights in pixels; empty or None where the graph does not say."""
 
     name: str = ""  # file or workflow name, if known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -30,6 +31,14 @@ class ScreenView(Container):
     def __init__(self) -> None:
         super().__init__(id=f"view-{self.screen_id}")
         self._drawn: ServerState | None = None
+        self._there = asyncio.Event()
+
+    def on_mount(self) -> None:
+        self._there.set()  # Textual calls a subclass's `on_mount` as well
+
+    async def there(self) -> None:
+        """Wait until what is on the screen is mounted."""
+        await self._there.wait()
 
     @property
     def dashboard(self) -> Dashboard:

@@ -7,10 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
-from textual.geometry import Region
 from textual.strip import Strip
 
 from comfytui.tui.actions import LIST, bindings
@@ -58,7 +57,7 @@ class Gallery(GridList):
         self._thumbs: OrderedDict[Slot, list[Strip]] = OrderedDict()
         self._making: set[Slot] = set()
         self._depth: Depth | None = None
-        self._ink, self._box = Style(), (WIDEST, WIDEST // 2)  # while lines are rendered: own style; columns, rows
+        self._box = WIDEST, WIDEST // 2  # columns and rows of a thumbnail while lines are rendered
 
     @property
     def across(self) -> int:
@@ -90,25 +89,27 @@ class Gallery(GridList):
 
     def picture_came(self) -> None:
         """A picture that was on its way is here, or will not come."""
-        self._faces.clear()
-        self.refresh()
+        for key in self.visible_keys():
+            before = self._faces.pop(key, None)
+            if before is None or self._face(key) != before:
+                self.refresh_key(key)
 
     def forget(self) -> None:
         self._faces.clear()
         super().forget()
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        self._ink, self._box = self.rich_style, (self.columns, self.rows)  # dear to ask for, and asked for in each cell
+    def before_painting(self) -> None:
+        super().before_painting()
+        self._box = self.columns, self.rows  # dear to ask for, and asked for in each cell
         visible = tuple(self.visible_keys())
         if visible != self._on_screen:
             self._on_screen = visible
             self._faces.clear()
             if self._seen is not None:
                 self._seen(visible)
-        return super().render_lines(crop)
 
     def cell(self, key: str, inner: int, index: int) -> Strip:
-        base, here = self._ink, index == self.cursor
+        base, here = self.ink, index == self.cursor
         sign = MARK if key in self.marked and inner == 0 else "▌" if here and inner <= self._box[1] else " "
         mark = Segment(sign, base + self.palette.accent)
         rest = Segment(" " * (GAP - 1), base)
@@ -117,10 +118,9 @@ class Gallery(GridList):
         if inner == self._box[1]:
             caption = self.drawn(key, self._box[0]).copy()
             caption.truncate(self._box[0], overflow="ellipsis", pad=True)
-            strip = strip_of(caption, self._box[0], base, self)
+            strip = strip_of(caption, self._box[0], self)
             if here:
-                style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
-                strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], self._box[0])
+                strip = self.under_cursor(strip)
             return Strip([mark, *strip, rest])
         return Strip([Segment(" " * (self._box[0] + GAP), base)])
 
@@ -131,7 +131,7 @@ class Gallery(GridList):
         return found
 
     def _picture_line(self, key: str, inner: int) -> Strip:
-        base = self._ink
+        base = self.ink
         identity, data = self._face(key)
         if isinstance(data, bytes):
             lines = self._thumb(identity, data)
@@ -147,15 +147,14 @@ class Gallery(GridList):
                     ]
                 )
             data = None
-        edge = self.palette.border
+        edge, width = base + self.palette.border, self._box[0] - 2
         if inner in (0, self._box[1] - 1):
             corners = "╭╮" if inner == 0 else "╰╯"
-            return Strip([Segment(corners[0] + "─" * (self._box[0] - 2) + corners[1], base + edge)])
-        said = cut(data or "", self._box[0] - 2) if inner == self._box[1] // 2 else ""
-        text = Text(said, self.palette.dim, no_wrap=True)
-        text.align("center", self._box[0] - 2)
-        side = Segment("│", base + edge)
-        return Strip([side, *strip_of(text, self._box[0] - 2, base, self), side])
+            return Strip([Segment(corners[0] + "─" * width + corners[1], edge)], width + 2)
+        said = cut(data or "", width) if inner == self._box[1] // 2 else ""
+        left = (width - cell_len(said)) // 2
+        text = " " * left + said + " " * (width - left - cell_len(said))
+        return Strip([Segment("│", edge), Segment(text, base + self.palette.dim), Segment("│", edge)], width + 2)
 
     def _thumb(self, identity: Hashable, data: bytes) -> list[Strip] | None:
         from comfytui.tui.pictures import depth_of_terminal
@@ -166,7 +165,7 @@ class Gallery(GridList):
                 no_color=self.app.no_color,
                 images=getattr(self.app, "images", "auto"),
             )
-        slot = (identity, self.columns, self.rows, self._depth)
+        slot = (identity, *self._box, self._depth)
         found = self._thumbs.get(slot)
         if found is not None:
             self._thumbs.move_to_end(slot)
@@ -183,7 +182,9 @@ class Gallery(GridList):
         self._thumbs[slot] = lines
         while len(self._thumbs) > KEPT:
             self._thumbs.popitem(last=False)
-        self.picture_came()
+        for key in self.visible_keys():
+            if self._face(key)[0] == slot[0]:
+                self.refresh_key(key)
 
     def action_left(self) -> None:
         self.cursor -= 1

@@ -62,11 +62,21 @@ class GridList(LineList):
     def _arranged(self, count: int) -> Layout:
         return Layout(self._sections or [Section("", count)], self.across, self.tall)
 
+    def _rearrange(self) -> bool:
+        """Follow the size of an item, which may have changed; whether it has."""
+        layout = self._layout_of_items
+        if (layout.across, layout.tall) == (self.across, self.tall) and layout.count == len(self.keys):
+            return False
+        self._layout_of_items = self._arranged(len(self.keys))
+        return True
+
+    def before_painting(self) -> None:
+        self._rearrange()
+
     def measure(self) -> None:
         """The size of an item may have changed."""
-        layout = self._layout_of_items
-        if (layout.across, layout.tall) != (self.across, self.tall) or layout.count != len(self.keys):
-            self._layout_of_items = self._arranged(len(self.keys))
+        if self._rearrange():
+            self.refresh()
         self.virtual_size = Size(0, self._layout_of_items.height + self.header_lines)
 
     @property
@@ -90,17 +100,17 @@ class GridList(LineList):
         if isinstance(found, Section):
             return self._title(found)
         if not isinstance(found, Row):
-            return Strip.blank(self.line_width, self.rich_style)
+            return Strip.blank(self.line_width, self.ink)
         first = found.first
         cells = [self.cell(self.keys[i], found.inner, i) for i in range(first, first + found.count)]
-        return Strip.join(cells).adjust_cell_length(self.line_width, self.rich_style)
+        return Strip.join(cells).adjust_cell_length(self.line_width, self.ink)
 
     def _title(self, section: Section) -> Strip:
         count = f" {section.count:,} "
         name = cut(one_line(section.title), self.line_width - len(count) - 6)
         text = Text.assemble(("── ", self.palette.border), (name, self.palette.accent), (count, self.palette.dim))
         text.append("─" * max(0, self.line_width - text.cell_len), self.palette.border)
-        return strip_of(text, self.line_width, self.rich_style, self)
+        return strip_of(text, self.line_width, self)
 
     # Moving
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.segment import Segment
 from rich.text import Text
 from textual.strip import Strip
 
 from comfytui.state.model import Job, Mark
 from comfytui.tui.widgets.grid_list import GridList
 from comfytui.tui.widgets.job_table import Column, fitted, header
-from comfytui.tui.widgets.line_list import strip_of
 from comfytui.tui.wording import GLYPHS, STAR, ago, clock, cut, cut_middle, model_name, one_line
 
 COLUMNS = (
@@ -34,15 +32,7 @@ class HistoryTable(GridList):
         return [header(COLUMNS, width, self.palette)]
 
     def cell(self, key: str, inner: int, index: int) -> Strip:
-        width = self.line_width
-        strip = strip_of(self.drawn(key, width), width, self.rich_style, self)
-        if key in self.marked:
-            strip = Strip.join([self.mark_sign(), strip.crop(1)])
-        if index == self.cursor:
-            # The colour of a state glyph stays readable: only its background changes, except in full focus.
-            style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
-            strip = Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in strip], strip.cell_length)
-        return strip
+        return self.item_line(index, self.line_width)
 
     def line(self, job: Job, mark: Mark, now: float, width: int) -> Text:
         """One job's line."""

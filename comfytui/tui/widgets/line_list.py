@@ -12,18 +12,18 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from comfytui.tui import actions
 from comfytui.tui.actions import LIST
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.long_view import LongView
 
 Draw = Callable[[str, int], Text]  # key, width in cells → its line
 MARK = "◆"
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(LongView, can_focus=True):
     """Lines by key. The owner hands in the keys and a function that draws one line.
 
     The cursor stays on its key when lines come and go; when its line has gone, it stays at the same height.
@@ -152,30 +152,35 @@ class LineList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.line_width
-        base = self.rich_style
+        base = self.ink
         if y < self.header_lines:
             headers = self.draw_header(width)
-            return strip_of(headers[y] if y < len(headers) else Text(), width, base, self)
+            return strip_of(headers[y] if y < len(headers) else Text(), width, self)
         if not self.keys:
             said = _wrapped(self._empty, width - 2)[y - self.header_lines : y - self.header_lines + 1]
-            return strip_of(Text(f" {said[0]}" if said else "", self.palette.dim), width, base, self)
+            return strip_of(Text(f" {said[0]}" if said else "", self.palette.dim), width, self)
         index = y - self.header_lines + round(self.scroll_offset.y)
         if index >= len(self.keys):
             return Strip.blank(width, base)
+        return self.item_line(index, width)
+
+    def item_line(self, index: int, width: int) -> Strip:
+        """A key's line as it stands in the list: with its mark, and the cursor on it."""
         key = self.keys[index]
-        line = self.drawn(key, width)
-        strip = strip_of(line, width, base, self)
+        strip = strip_of(self.drawn(key, width), width, self)
         if key in self.marked:
             strip = Strip.join([self.mark_sign(), strip.crop(1)])
-        if index == self.cursor:
-            # The colour of a state glyph stays readable: only its background changes, except in full focus.
-            style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
-            strip = Strip([Segment(s.text, (s.style or base) + style) for s in strip], strip.cell_length).simplify()
-        return strip
+        return self.under_cursor(strip) if index == self.cursor else strip
+
+    def under_cursor(self, strip: Strip) -> Strip:
+        """A line with the cursor on it; the colour of a state glyph stays readable, for only its background changes."""
+        style = self.palette.selected if self.has_focus else self.palette.selected_elsewhere
+        ink = self.ink
+        return Strip([Segment(s.text, (s.style or ink) + style) for s in strip], strip.cell_length).simplify()
 
     def mark_sign(self) -> Strip:
         """One cell that says a line is marked; it stands where every line has a blank."""
-        return Strip([Segment(MARK, self.rich_style + self.palette.accent)], 1)
+        return Strip([Segment(MARK, self.ink + self.palette.accent)], 1)
 
     def clear_marks(self) -> bool:
         """Mark nothing any more; False if nothing was."""
@@ -289,9 +294,9 @@ def _same(old: Text | None, new: Text) -> bool:
     return old is not None and old.plain == new.plain and old.spans == new.spans and old.style == new.style
 
 
-def strip_of(line: Text, width: int, base: object, widget: LineList) -> Strip:
+def strip_of(line: Text, width: int, widget: LineList) -> Strip:
     """A line of exactly `width` cells."""
-    own = widget.rich_style  # once: it walks all the styles of all ancestors
+    own = widget.ink
     segments = [Segment(s.text, own + s.style if s.style else own) for s in line.render(widget.app.console)]
     return Strip([s for s in segments if s.text != "\n"]).simplify().adjust_cell_length(width, own)
 

@@ -8,13 +8,13 @@ from rich.segment import Segment
 from rich.text import Text
 from textual.binding import Binding
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.long_view import LongView
 
 
-class TextLines(ScrollView, can_focus=True):
+class TextLines(LongView, can_focus=True):
     """Paragraphs from the top; with `tail`, it follows the end as a log does."""
 
     BINDINGS = [
@@ -29,6 +29,7 @@ class TextLines(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._texts: tuple[Text, ...] = ()
         self._lines: list[Text] = []
+        self._wrapped: tuple[int, tuple[Text, ...]] = (0, ())  # what `_lines` were made of
         self._tail = tail
 
     @property
@@ -44,28 +45,39 @@ class TextLines(ScrollView, can_focus=True):
         ):
             return
         self._texts = new
-        self._wrap()
+        self._measure()
 
-    def _wrap(self) -> None:
+    def _wrap(self) -> bool:
+        """Bring the lines to the width; False if there is none yet."""
         width = self.scrollable_content_region.width
         if width <= 0:
-            return
-        console = self.app.console
+            return False
+        if self._wrapped != (width, self._texts):
+            self._wrapped = width, self._texts
+            console = self.app.console
+            self._lines = [row for text in self._texts for row in (text.wrap(console, width) if text.plain else [text])]
+        return True
+
+    def before_painting(self) -> None:
+        self._wrap()
+
+    def _measure(self) -> None:
         at_end = round(self.scroll_offset.y) >= self.virtual_size.height - self.size.height
-        self._lines = [line for text in self._texts for line in (text.wrap(console, width) if text.plain else [text])]
+        if not self._wrap():
+            return
         self.virtual_size = Size(0, len(self._lines))
         if self._tail and at_end:
             self.scroll_end(animate=False, immediate=True)
         self.refresh()
 
     def on_resize(self) -> None:
-        self._wrap()
+        self._measure()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return max(1, sum(len(text.wrap(self.app.console, max(1, width))) for text in self._texts))
 
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.ink
         index = y + round(self.scroll_offset.y)
         if index >= len(self._lines):
             return Strip.blank(width, base)
