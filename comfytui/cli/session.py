@@ -19,6 +19,7 @@ from comfytui.state.connection import Connection
 
 REPLAYED: ContextVar[str] = ContextVar("replayed", default="")  # where a recording answers instead of a server
 CONNECT = 15.0  # seconds until a silent server counts as absent
+TUNNELLED = 45.0  # the same behind a tunnel, which is opened first
 AGAIN = 1.5  # seconds for one more try after a failure: a script wants to know soon
 START = 180.0  # seconds for the engine to answer; it needs about one, a cold disk much more
 
@@ -58,7 +59,7 @@ async def _live(opened: Opened) -> AsyncIterator[Connection]:
     connection = opened.connection
     running = asyncio.create_task(connection.run())
     try:
-        await _wait_live(connection)
+        await _wait_live(connection, CONNECT if opened.tunnel is None else TUNNELLED)
         yield connection
     finally:
         await opened.close()
@@ -67,11 +68,11 @@ async def _live(opened: Opened) -> AsyncIterator[Connection]:
             await running
 
 
-async def _wait_live(connection: Connection) -> None:
+async def _wait_live(connection: Connection, patience: float) -> None:
     """Wait for the first connection; the dashboard would go on trying, a command gives up. Raises ClientError."""
     failed = asyncio.Event()
     unsubscribe = connection.subscribe(lambda state: failed.set() if state.link.attempts else None)
-    waits = [asyncio.create_task(connection.wait_live(CONNECT)), asyncio.create_task(failed.wait())]
+    waits = [asyncio.create_task(connection.wait_live(patience)), asyncio.create_task(failed.wait())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if waits[0].done():

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from comfytui.client.target import Target
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -57,16 +61,38 @@ class Denied(ClientError):
     """401, 403 or 407: the server or a proxy before it wants credentials, or other ones."""
 
 
-def denied(label: str, what: str, status: int, said: str = "", *, where: str = "") -> Denied:
+def denied(target: Target, what: str, status: int, said: str = "") -> Denied:
     """`Denied` with what to do. `what`: the path that was asked for; `said`: the server's own words, cleaned."""
+    label, where = target.label, target.url
+    words = f" It says: {said}." if said else ""
+    brought = _brought(target)
     if status == 403:
-        text = f"{label} does not let us in (HTTP {status} for {what})."
-        return Denied(f"{text} It says: {said}" if said else f"{text} Give it other credentials.", where=where)
-    return Denied(
-        f"{label} wants credentials, or other ones (HTTP {status} for {what}). Put a token into COMFYTUI_TOKEN, "
-        "or token or token_file of the server's part of the settings; a password goes into the address.",
-        where=where,
-    )
+        fix = f"It was given {brought}." if brought else "Give it credentials."
+        return Denied(f"{label} does not let us in (HTTP {status} for {what}).{words or ' ' + fix}", where=where)
+    if status == 407:
+        text = f"the proxy before {label} wants credentials (HTTP {status}). Put them into HTTPS_PROXY's address."
+        return Denied(text, where=where)
+    if brought:
+        fix = f"Is {brought} right? It was sent, and not taken."
+    else:
+        fix = (
+            "None were sent: put a token into COMFYTUI_TOKEN, or token, user and password, headers or query into "
+            "[servers.NAME] of the settings."
+        )
+    return Denied(f"{label} wants credentials (HTTP {status} for {what}).{words} {fix}", where=where)
+
+
+def _brought(target: Target) -> str:
+    """The credentials that were sent, by the keys where they can be mended."""
+    at = f"{target.profile}." if target.profile else ""
+    found = []
+    if target.token is not None:
+        found.append(f"{at}token" if at else "the token of COMFYTUI_TOKEN")
+    elif target.basic is not None:
+        found.append(f"{at}user and {at}password" if at else "the user and password of the address")
+    found += [f"{at}headers.{name}" if at else f"the header {name}" for name in target.headers]
+    found += [f"{at}query.{name}" if at else f"{name} in the address's query" for name in target.query]
+    return ", or ".join(found)
 
 
 class BadAnswer(ClientError):
@@ -79,6 +105,10 @@ class TooLarge(ClientError):
 
 class Missing(ClientError):
     """The server does not have (any more) what was asked for."""
+
+
+class Exists(ClientError):
+    """409: the server has something of that name already; nothing was changed."""
 
 
 class ServerFailed(ClientError):

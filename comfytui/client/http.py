@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import io
 import json
+import logging
 import ssl
 from collections.abc import Callable, Container, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +22,7 @@ from comfytui.client.errors import (
     BadAnswer,
     BadTarget,
     ClientError,
+    Exists,
     Missing,
     NotComfyUI,
     ReadOnly,
@@ -33,6 +36,9 @@ from comfytui.client.readers import decode, mapping
 from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 
+# httpx logs the URL of each request, and a token may be in its query.
+logging.getLogger("httpx").addFilter(lambda record: record.levelno >= logging.WARNING)
+
 Read = TypeVar("Read")
 
 MEBI = 1 << 20
@@ -40,6 +46,7 @@ MAX_REASON = 4096  # bytes of a refusal that are read for its words
 MAX_JSON = 64 * MEBI  # object_info of a full install is below 10
 MAX_FILE = 512 * MEBI  # a video; what is larger does not belong in memory
 PATIENCE = 120.0  # seconds for answers that may need a model folder scanned, or a worker that is still starting
+LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=4)
 IN_THREAD = 256 * 1024  # bytes of JSON from which decoding and cleaning would be felt as a pause of the screen
 
 
@@ -61,15 +68,17 @@ class Http:
         try:
             self._client = httpx.AsyncClient(
                 headers={"Accept": "application/json, */*", "User-Agent": "comfytui", **target.request_headers()},
+                params=dict(target.query),
                 # without TLS no authorities are read: that takes 20 ms of the start
-                verify=tls_context(target.verify) if target.url.startswith("https:") else False,
-                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+                verify=(context := tls_context(target) or False),
+                limits=LIMITS,
                 trust_env=not target.is_loopback,  # proxies of the environment, NO_PROXY and .netrc
                 follow_redirects=False,  # credentials go nowhere but where they were meant for
-                transport=transport,
+                transport=transport or _tunnelled(target, context),
             )
-        except (OSError, ValueError, TypeError) as error:
-            raise BadTarget(f"{target.label}: headers, CA bundle or proxy cannot be used: {error}.") from error
+        except (ValueError, TypeError) as error:
+            said = "they must be plain text" if isinstance(error, UnicodeError) else target.scrubbed(str(error))
+            raise BadTarget(f"{target.label}: headers or proxy cannot be used: {said}.") from None
         except ImportError as error:  # httpx: ALL_PROXY=socks5://… without its extra
             raise BadTarget(
                 f"{target.label}: the environment names a SOCKS proxy, which needs `pip install socksio python-socks`. "
@@ -240,13 +249,18 @@ class Http:
                 f"{sanitize.line(name.filename)} is no longer on the server.", where=self.target.url
             ) from error
 
-    async def upload_image(self, data: bytes, name: str, *, overwrite: bool = False) -> str:
-        """POST /upload/image into the input folder; returns the value for LoadImage."""
+    async def upload_image(
+        self, data: bytes, name: str, *, overwrite: bool = False, sent: Callable[[int], None] | None = None
+    ) -> str:
+        """POST /upload/image into the input folder; returns the value for LoadImage.
+
+        `sent` is told, again and again, how many bytes of `data` are on their way.
+        """
         answer = mapping(
             await self._json(
                 "POST",
                 "/upload/image",
-                files={"image": (name, data, "application/octet-stream")},
+                files={"image": (name, _Told(data, sent), "application/octet-stream")},
                 form={"type": "input", "overwrite": "true" if overwrite else "false"},
             )
         )
@@ -255,6 +269,22 @@ class Http:
             raise BadAnswer("The server took the upload but did not say under which name.", where=self.target.url)
         folder = answer.get("subfolder")
         return f"{folder}/{stored}" if isinstance(folder, str) and folder else stored
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        limit: int | None = None,
+    ) -> bytes:
+        """One request for a route that has a module of its own; the bytes of its answer."""
+        return (await self._request(method, path, query, body=body, limit=limit)).content
+
+    async def node_info(self, class_type: str) -> Mapping[str, Any]:
+        """GET /object_info/{class}, cleaned: {class: declaration}, or {} for a class that is not there."""
+        return await self._read(f"/object_info/{_segment(class_type)}", _object, patience=PATIENCE)
 
     # How -------------------------------------------------------------------------------------------------------------
 
@@ -284,7 +314,7 @@ class Http:
         query: Mapping[str, str] | None = None,
         *,
         body: Any = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         form: Mapping[str, str] | None = None,
         patience: float | None = None,
     ) -> Any:
@@ -305,7 +335,7 @@ class Http:
         query: Mapping[str, str] | None = None,
         *,
         body: Any = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         form: Mapping[str, str] | None = None,
         limit: int | None = None,
         patience: float | None = None,
@@ -350,12 +380,13 @@ class Http:
         except httpx.TransportError as error:
             raise Unreachable(why_unreachable(self.target, error), where=where) from error
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
-            raise BadAnswer(f"{self.target.label}{path}: {sanitize.line(str(error))}", where=where) from error
+            said = sanitize.line(self.target.scrubbed(str(error)))
+            raise BadAnswer(f"{self.target.label}{path}: {said}", where=where) from error
         except TooLarge as error:
             raise TooLarge(f"{self.target.label}{path}: {error}", where=where) from None
         if self._recorder is not None:
             self._recorder.answer(asked, method, path, query, answer.status, answer.content_type, answer.content)
-        if answer.status != 200:
+        if answer.status not in (200, 204):
             raise self._refusal(path, answer, location)
         return answer
 
@@ -366,12 +397,12 @@ class Http:
             self.server_date = None
 
     def _refusal(self, path: str, answer: Answer, location: str) -> ClientError:
-        """The error for an answer other than 200."""
+        """The error for an answer other than 200 and 204."""
         name, where, status = self.target.label, self.target.url, answer.status
         if status in (401, 403, 407):
-            return denied(name, path, status, _reason(answer.content), where=where)
+            return denied(self.target, path, status, self.target.scrubbed(_reason(answer.content)))
         if 300 <= status < 400:
-            to = f" to {sanitize.line(location, 200)}" if location else ""
+            to = f" to {sanitize.line(self.target.scrubbed(location), 200)}" if location else ""
             return NotComfyUI(f"{name} redirects{to} (HTTP {status}). Use the address where ComfyUI is.", where=where)
         if status == 413:
             return TooLarge(
@@ -388,11 +419,15 @@ class Http:
                 refused = None
             if refused is not None:
                 return refused
+        if status == 409:
+            return Exists(f"{name} has something of that name already (HTTP {status}).", where=where)
         if status in (404, 405, 410):
             if answer.looks_like_html:
                 return self._not_comfyui(f"{path} is a web page that says HTTP {status}")
             return Missing(f"{name} has no {path} (HTTP {status}). Is the address's path right?", where=where)
-        said = sanitize.line(answer.content[:400].decode(errors="replace"), 200) if not answer.looks_like_html else ""
+        said = ""
+        if not answer.looks_like_html:  # scrubbed before it is cut: half a token is one too many
+            said = sanitize.line(self.target.scrubbed(answer.content[:4096].decode(errors="replace")), 200)
         return ServerFailed(
             f"{name} failed at {path} (HTTP {status}){': ' + said if said else ''}. Its log may say why.", where=where
         )
@@ -409,6 +444,20 @@ class Http:
             f"{self.target.label} answers, but not as ComfyUI does: {why}. Check host, port and path.",
             where=self.target.url,
         )
+
+
+class _Told(io.BytesIO):
+    """Bytes that tell how many of them were read."""
+
+    def __init__(self, data: bytes, told: Callable[[int], None] | None) -> None:
+        super().__init__(data)
+        self._told = told
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        if self._told is not None:
+            self._told(self.tell())
+        return data
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -443,25 +492,63 @@ async def _bounded(response: httpx.Response, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def tls_context(verify: bool | str) -> ssl.SSLContext:
-    """What to trust: the system's authorities, those of a bundle, or (False) anybody. Raises OSError for a bad bundle."""
-    if isinstance(verify, str):
-        return ssl.create_default_context(cafile=verify)
-    context = ssl.create_default_context()
-    if not verify:
+def tls_context(target: Target) -> ssl.SSLContext | None:
+    """Whom to trust, and as whom we come; None without TLS. Raises BadTarget for files that cannot be used.
+
+    `verify` of the target: the system's authorities, those of a bundle, or (False) anybody.
+    """
+    if not target.url.startswith("https:"):
+        return None
+    bundle = target.verify if isinstance(target.verify, str) else None
+    try:
+        context = ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # an SSLError is one too
+        said = error.strerror or "it holds no certificate"
+        raise BadTarget(f"{target.label}: the CA bundle {bundle} cannot be used: {said}.", where=target.url) from error
+    if not target.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if (mine := target.certificate) is not None:
+        # A password always, if an empty one: OpenSSL would ask the terminal for it otherwise.
+        try:
+            context.load_cert_chain(mine.file, mine.key or None, password=lambda: mine.password)
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", "") or "not PEM, a key of another certificate, or another password"
+            raise BadTarget(
+                f"{target.label}: the client certificate {mine.file} cannot be used: {sanitize.line(said)}.",
+                where=target.url,
+            ) from None
     return context
+
+
+def _tunnelled(target: Target, context: ssl.SSLContext | bool) -> httpx.AsyncHTTPTransport | None:
+    """Through the tunnel: the server's name stays in the URL, in the Host header and in TLS."""
+    if target.via is None:
+        return None
+    return httpx.AsyncHTTPTransport(uds=target.via.path, verify=context, limits=LIMITS, trust_env=False)
 
 
 def why_unreachable(target: Target, error: BaseException) -> str:
     """A sentence for an exception of the network, and what to do about it."""
-    text = sanitize.line(str(error) or type(error).__name__, 200).rstrip(".")
+    text = sanitize.line(target.scrubbed(str(error)) or type(error).__name__, 200).rstrip(".")
     low = text.lower()
+    if "certificate required" in low or "certificate_required" in low or "alert bad certificate" in low:
+        return f"{target.label} wants a certificate of ours ({text}). Name cert and key in the server's settings."
     if "certificate" in low:
-        return f"{target.label}: its certificate is not trusted ({text}). Name its CA bundle, or turn verification off."
+        return (
+            f"{target.label}: its certificate is not trusted ({text}). "
+            "Name its CA bundle (ca) in the server's settings, or turn verification off (verify = false)."
+        )
     if "ssl" in low or "wrong version number" in low or "tls" in low:
         return f"{target.label} does not speak TLS as expected ({text}). Try http:// instead of https://."
+    if target.via is not None and ("no such file" in low or "refused" in low or "attempts failed" in low):
+        return f"The tunnel to {target.via.host} is not open ({text}). It is opened again by itself."
+    if target.via is not None:
+        there = target.url.partition("://")[2].partition("/")[0]
+        return (
+            f"The tunnel to {target.via.host} is open, but nothing answers at {there} there ({text}). "
+            f"Is ComfyUI running on {target.via.host}, and is the port right?"
+        )
     if (
         "name or service not known" in low
         or "nodename nor servname" in low

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
@@ -19,6 +21,9 @@ from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 
 MAX_FRAME = 64 << 20  # bytes; a preview has some 100 KB, an error with its inputs may have megabytes
+# Its own, which says no more than warnings: websockets tells its logger every request line and header.
+LOGGER = logging.getLogger("comfytui.events")
+LOGGER.addFilter(lambda record: record.levelno >= logging.WARNING)
 FLAGS = {"supports_preview_metadata": True}
 
 
@@ -63,11 +68,13 @@ class Socket:
 @asynccontextmanager
 async def open_socket(target: Target, client_id: str, recorder: Recorder | None = None) -> AsyncIterator[Socket]:
     """Connect as `client_id` and announce our flags; `recorder` is given every frame. Raises Unreachable, Denied, NotComfyUI."""
+    way: dict[str, Any] = {} if target.via is None else {"unix": True, "path": target.via.path}
     try:
         connection = await _NoRedirects(
-            f"{target.socket_url}?clientId={quote(client_id, safe='')}",
+            f"{target.socket_url}?{urlencode({**target.query, 'clientId': client_id})}",
             additional_headers=target.request_headers(),
-            ssl=tls_context(target.verify) if target.socket_url.startswith("wss:") else None,
+            ssl=tls_context(target),
+            logger=LOGGER,
             user_agent_header="comfytui",
             open_timeout=target.timeout,
             ping_interval=20,  # a dead tunnel is noticed within 40 s
@@ -76,15 +83,17 @@ async def open_socket(target: Target, client_id: str, recorder: Recorder | None 
             max_size=MAX_FRAME,
             proxy=None if target.is_loopback else True,
             compression=None,  # previews are compressed already, and local links are fast
+            **way,
         )
     except InvalidStatus as error:
         raise _refused(target, error.response.status_code) from error
     except InvalidHandshake as error:
-        reason = sanitize.line(str(error), 120)
+        reason = sanitize.line(target.scrubbed(str(error)), 120)
         raise NotComfyUI(f"{target.label}/ws is no event stream ({reason}). Does a proxy pass sockets?") from error
     except (InvalidURI, InvalidProxy, ImportError) as error:
-        said = sanitize.line(str(error), 120)
-        raise BadTarget(f"{target.label}: address or proxy cannot be used: {said}.", where=target.url) from error
+        # Only their reason: the text begins with the whole URI, token or password included.
+        said = sanitize.line(error.msg, 120)
+        raise BadTarget(f"{target.label}: address or proxy cannot be used: {said}.", where=target.url) from None
     except TimeoutError as error:
         raise Unreachable(f"{target.label} did not open the event stream within {target.timeout:g} s.") from error
     except OSError as error:
@@ -105,7 +114,7 @@ async def open_socket(target: Target, client_id: str, recorder: Recorder | None 
 
 def _refused(target: Target, status: int) -> ClientError:
     if status in (401, 403, 407):
-        return denied(target.label, "/ws, the event stream", status, where=target.url)
+        return denied(target, "/ws, the event stream", status)
     if status in (502, 503, 504):
         return Unreachable(
             f"{target.label}: the gateway has no server behind it now (HTTP {status}).", where=target.url

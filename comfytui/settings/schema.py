@@ -21,15 +21,82 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Base of the parts: a misspelt key is an error, and never silently ignored."""
 
 
-class Profile(Part, frozen=True):
-    """A server by name: `[servers.NAME]`."""
+class Ssh(Part, frozen=True):
+    """The tunnel to a server: `[servers.NAME.ssh]`, or ssh = "me@box" for its host alone."""
 
-    url: Annotated[str, Meta(description="host:port, or http(s)://host:port/prefix", min_length=1)]
-    token: Annotated[str, Meta(description="sent as Authorization: Bearer …; best given as $VARIABLE")] = ""
+    host: Annotated[str, Meta(description="as after ssh: me@box, or a name of ~/.ssh/config", min_length=1)]
+    user: Annotated[str, Meta(description="who logs in there, if not in host")] = ""
+    port: Annotated[int, Meta(description="of the SSH server; 0 is what ~/.ssh/config says", ge=0, le=65535)] = 0
+    jump: Annotated[str, Meta(description="the host to go through, as after ssh -J")] = ""
+    identity: Annotated[str, Meta(description="file of the private key, as after ssh -i")] = ""
+    options: Annotated[tuple[str, ...], Meta(description='more of them, as after ssh -o: ["Compression=yes"]')] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("host", "user", "jump"):
+            # ssh would take what begins with - as an option, and some of those run commands.
+            if not re.fullmatch(r"([^-\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*)?", getattr(self, name)):
+                raise ValueError(f"{name} must not begin with - or hold spaces")
+        for option in self.options:
+            if not re.fullmatch(r"[A-Za-z]+\s*[= ]\s*[^\x00-\x1f\x7f]+", option):
+                raise ValueError("options are written as Name=value")
+
+    @property
+    def destination(self) -> str:
+        """Who and where, as ssh takes it."""
+        return f"{self.user}@{self.host}" if self.user else self.host
+
+
+class Profile(Part, frozen=True):
+    """A server by name: `[servers.NAME]`. A secret is written as $VARIABLE, !command or keyring:service/user."""
+
+    url: Annotated[
+        str, Meta(description="host:port, or http(s)://host:port/prefix; with ssh, as seen from there", min_length=1)
+    ]
+    token: Annotated[str, Meta(description="a secret, sent as Authorization: Bearer …")] = ""
     token_file: Annotated[str, Meta(description="a file with the token, as the engine's --token-file takes it")] = ""
-    headers: Annotated[dict[str, str], Meta(description="sent with every request; values may be $VARIABLE")] = {}
+    user: Annotated[str, Meta(description="for basic authorization, with password")] = ""
+    password: Annotated[str, Meta(description="a secret, for basic authorization")] = ""
+    headers: Annotated[dict[str, str], Meta(description="sent with every request; values may be secrets")] = {}
+    query: Annotated[dict[str, str], Meta(description="added to every address, as in token = a secret")] = {}
     verify: Annotated[bool, Meta(description="check the certificate of https servers")] = True
     ca: Annotated[str, Meta(description="path of a CA bundle to trust instead of the system's")] = ""
+    cert: Annotated[str, Meta(description="path of our certificate, for servers that want one")] = ""
+    key: Annotated[str, Meta(description="path of its key, if it is not in the same file")] = ""
+    key_password: Annotated[str, Meta(description="a secret, for a key that is encrypted")] = ""
+    timeout: Annotated[float, Meta(description="seconds to wait for an answer", ge=1, le=600)] = 15.0
+    ssh: Annotated[str | Ssh, Meta(description="open a tunnel: me@box, or a table with host, port, jump …")] = ""
+    connect: Annotated[bool, Meta(description="connect when the dashboard starts, beside the others")] = True
+    read_only: Annotated[bool, Meta(description="let nothing change this server")] = False
+
+    def __post_init__(self) -> None:
+        if self.token and self.token_file:
+            raise ValueError("token and token_file exclude each other")
+        if self.user and (self.token or self.token_file):
+            raise ValueError("user and token exclude each other: both are sent as Authorization")
+        if self.password and not self.user:
+            raise ValueError("password needs user")
+        if (self.key or self.key_password) and not self.cert:
+            raise ValueError("key needs cert")
+        if self.ca and not self.verify:
+            raise ValueError("ca is of no use with verify = false")
+        try:
+            self.tunnel  # noqa: B018 -- checks what is written as text
+        except ValueError as error:
+            raise ValueError(f"ssh: {error}") from None
+
+    @property
+    def tunnel(self) -> Ssh | None:
+        """The tunnel, however it is written. Raises ValueError."""
+        return Ssh(host=self.ssh) if isinstance(self.ssh, str) and self.ssh else self.ssh or None
+
+    def __repr__(self) -> str:  # with its secrets resolved it may reach a traceback
+        return f"Profile({self._shown()!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("url", self._shown())]
+
+    def _shown(self) -> str:
+        return re.sub(r".*@|[?#].*", "", self.url)
 
 
 class Confirm(Part, frozen=True):
@@ -159,17 +226,21 @@ def _explained(message: str, raw: Mapping[str, Any], file: str) -> SettingsError
         table = parts[0].removesuffix("[...]")
         parts[:1] = [table, _guilty(table, raw[table])]
     if unknown := re.search(r"unknown field `(.*)`", problem):
-        model = {"confirm": Confirm, "engine": Engine, "servers": Profile}.get(parts[0] if parts else "", Settings)
+        tables: dict[str, type[Part]] = {"confirm": Confirm, "engine": Engine, "servers": Profile}
+        model = Ssh if parts[2:3] == ["ssh"] else tables.get(parts[0] if parts else "", Settings)
         fix = _suggest(unknown[1], model.__struct_fields__)
         return SettingsError("there is no such setting", file=file, key=".".join([*parts, unknown[1]]), fix=fix)
     if missing := re.search(r"missing required field `(.*)`", problem):
         return SettingsError("is missing", file=file, key=".".join([*parts, missing[1]]))
+    if parts and parts[-1].endswith("[...]"):  # a table of texts in a server: msgspec does not tell which of them
+        parts = [*parts[:-1], parts[-1].removesuffix("[...]")]
+        parts += [name for name, value in _at(raw, parts).items() if not isinstance(value, str)][:1]
     key = ".".join(parts)
     if invalid := re.search(r"Invalid enum value '?(.*?)'?$", problem):
         allowed = next((each.choices for each in options() if each.key == key), ())
         return SettingsError(f"cannot be {invalid[1]!r}", file=file, key=key, fix=f"Use one of {', '.join(allowed)}")
-    for theirs, ours in (("`", ""), ("Expected", "expected"), ("str", "text"), ("bool", "true or false")):
-        problem = problem.replace(theirs, ours)
+    for theirs, ours in (("`", ""), ("Expected", "expected"), (r"\bstr\b", "text"), (r"\bbool\b", "true or false")):
+        problem = re.sub(theirs, ours, problem)
     return SettingsError(problem, file=file, key=key)
 
 
@@ -182,6 +253,13 @@ def _guilty(table: str, entries: Mapping[str, Any]) -> str:
         except msgspec.ValidationError:
             return name
     return "…"
+
+
+def _at(raw: Mapping[str, Any], parts: list[str]) -> Mapping[str, Any]:
+    value: Any = raw
+    for part in parts:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def _suggest(name: str, names: tuple[str, ...]) -> str:

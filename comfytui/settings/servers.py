@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from comfytui.settings.schema import Engine, Profile, Settings, SettingsError
+from msgspec.structs import replace
+
+from comfytui.settings.credentials import read_token, resolve
+from comfytui.settings.schema import Engine, Profile, Settings
 
 VARIABLE = "COMFYTUI_SERVER"
 TOKEN = "COMFYTUI_TOKEN"  # noqa: S105 -- the name of the variable
 ENGINE_TOKEN = "COMFYTUI_ENGINE_TOKEN"  # noqa: S105 -- the engine's own, which it would be started with
-MAX_TOKEN = 4096  # bytes of a file with a token
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -29,27 +29,52 @@ def meant(settings: Settings, given: str | None = None) -> tuple[str, Profile]:
     wanted = given or os.environ.get(VARIABLE) or settings.server
     if wanted in settings.servers:
         return wanted, settings.servers[wanted]
-    return wanted.rpartition("@")[2].partition("?")[0], Profile(url=wanted)
+    return wanted.partition("?")[0].rpartition("@")[2], Profile(url=wanted)
 
 
-def chosen(settings: Settings, given: str | None = None) -> Profile:
-    """The profile of `given`, else of the variable COMFYTUI_SERVER, else of the settings.
+def chosen(settings: Settings, given: str | None = None, *, variable: bool = True) -> Profile:
+    """The profile of `given`, else of the variable COMFYTUI_SERVER, else of the settings; with its secrets as they are sent.
 
-    A name of `[servers]` gives that profile, everything else is an address. Secrets written as `$NAME` are taken from
-    the environment. The token is the profile's, else that of COMFYTUI_TOKEN, else the one that our own engine is
-    started with if this is its address. Raises SettingsError if a variable is not set, or a file cannot be read.
+    A name of `[servers]` gives that profile, everything else is an address. Blocks while a command tells a secret: call
+    it in a thread. `variable`: a server without credentials of its own gets the token of COMFYTUI_TOKEN; not when
+    it is one of many that are connected, for the token is meant for the one that the user chose. Our own
+    engine, known by its address, gets the token that it is started with. Raises SettingsError naming the key of a secret that cannot be had.
     """
-    wanted = given or os.environ.get(VARIABLE) or settings.server
-    profile = settings.servers.get(wanted)
-    if profile is None:
-        return Profile(url=wanted, token=os.environ.get(TOKEN) or _of_our_engine(settings.engine, wanted))
-    place = f"servers.{wanted}"
-    token = _secret(profile.token, f"{place}.token")
-    if not token and profile.token_file:
-        token = read_token(profile.token_file, f"{place}.token_file")
-    headers = {key: _secret(value, f"{place}.headers.{key}") for key, value in profile.headers.items()}
-    token = token or os.environ.get(TOKEN, "")
-    return Profile(url=profile.url, token=token, headers=headers, verify=profile.verify, ca=profile.ca)
+    name, profile = meant(settings, given)
+    token = os.environ.get(TOKEN, "") if variable else ""
+    if name not in settings.servers:
+        return replace(profile, token=resolve(token or _of_our_engine(settings.engine, profile.url), TOKEN))
+    place = f"servers.{name}"
+    own = resolve(profile.token, f"{place}.token")
+    if not own and profile.token_file:
+        own = read_token(profile.token_file, f"{place}.token_file")
+    headers = {key: resolve(value, f"{place}.headers.{key}") for key, value in profile.headers.items()}
+    bare = not (own or profile.user or profile.query or headers or "@" in profile.url or "?" in profile.url)
+    return replace(
+        profile,
+        token=token if bare else own,
+        token_file="",
+        user=resolve(profile.user, f"{place}.user"),
+        password=resolve(profile.password, f"{place}.password"),
+        headers=headers,
+        query={key: resolve(value, f"{place}.query.{key}") for key, value in profile.query.items()},
+        key_password=resolve(profile.key_password, f"{place}.key_password"),
+    )
+
+
+def written_secrets(settings: Settings) -> list[str]:
+    """The credentials that stand in the settings and in our variables themselves, to be blotted out of a report."""
+    found = [os.environ.get(TOKEN, ""), os.environ.get(ENGINE_TOKEN, ""), split_token(settings.engine.arguments)[1]]
+    for address in (settings.server, *(profile.url for profile in settings.servers.values())):
+        head, at, _ = address.partition("://")[2].rpartition("@")
+        found += [part for part in (head.partition(":")[2], address.partition("?")[2]) if part]
+        found += [value for _, value in parse_qsl(address.partition("?")[2])] + (
+            [unquote(head.partition(":")[2])] * bool(at)
+        )
+    for profile in settings.servers.values():
+        found += [profile.token, profile.password, profile.key_password]
+        found += [*profile.headers.values(), *profile.query.values()]
+    return [each for each in found if each]
 
 
 def split_token(arguments: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -65,15 +90,6 @@ def split_token(arguments: Sequence[str]) -> tuple[tuple[str, ...], str]:
         else:
             kept.append(text)
     return tuple(kept), token
-
-
-def read_token(file: str, key: str) -> str:
-    """The one line of a file. Raises SettingsError naming `key`."""
-    try:
-        with Path(file).expanduser().open("rb") as opened:
-            return opened.read(MAX_TOKEN).decode("latin-1").strip()
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}", key=key) from error
 
 
 def _of_our_engine(engine: Engine, address: str) -> str:
@@ -92,12 +108,3 @@ def _of_our_engine(engine: Engine, address: str) -> str:
         elif not token and text == "--token-file" and index + 1 < len(arguments):
             token = read_token(arguments[index + 1], "engine.arguments")
     return token or os.environ.get(ENGINE_TOKEN, "")
-
-
-def _secret(value: str, key: str) -> str:
-    if not re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", value):
-        return value
-    found = os.environ.get(value[1:])
-    if found is None:
-        raise SettingsError(f"the environment has no {value[1:]}", key=key, fix=f"export {value[1:]}=…")
-    return found

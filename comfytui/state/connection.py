@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from comfytui.client.messages import (
 from comfytui.client.recording import Recorder
 from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
+from comfytui.client.userdata import UserData
 from comfytui.state import changes as c
 from comfytui.state.client_id import ClientId
 from comfytui.state.disk import Disk
@@ -73,10 +74,11 @@ class Connection:
         disk: Disk | None = None,
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.time,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Nothing is sent before `run`. `disk` None: nothing outlives this object. (`opening.open_connection` gives both.)
 
-        Raises BadTarget for headers or a CA bundle that cannot be used.
+        `ready` is awaited before each try: it opens the way there, or raises ClientError. Raises BadTarget for headers or a CA bundle that cannot be used.
         """
         self.target = target
         self._owner = client_id or ClientId(str(uuid.uuid4()))
@@ -84,13 +86,15 @@ class Connection:
         self._disk = disk or Disk(None)
         self.backoff = backoff
         self._clock = clock
-        self._state = ServerState(link=Link(url=target.url, since=clock()), client_id=self.client_id)
+        self._ready = ready
+        self._state = ServerState(link=Link(url=target.place, since=clock()), client_id=self.client_id)
         self._subscribers: dict[object, Callable[[ServerState], None]] = {}
         self._recorder = recorder
         if recorder is not None:
-            recorder.hide([*target.request_headers().values(), *(target.basic or ()), target.token or ""])
+            recorder.hide(target.secrets())
             recorder.on_problem = lambda problem: self._dispatch(c.ActionFailed(problem))
         self._http = Http(target, recorder=recorder)
+        self.userdata = UserData(self._http)
         self._raw = RawPrompts()
         self._watch = Watch(self._http, self._raw, self._dispatch, lambda: self._state, clock)
         self._closing = asyncio.Event()
@@ -101,7 +105,7 @@ class Connection:
             self._http,
             self._raw,
             self._watch,
-            Kept(self._disk, target.url),
+            Kept(self._disk, target.place),
             self._owner,
             lambda: self._state,
             self._dispatch,
@@ -167,6 +171,8 @@ class Connection:
 
     async def _session(self) -> None:
         """One connection, from the first question to its end; always ends by raising ClientError."""
+        if self._ready is not None:
+            await self._ready()
         asked = time.perf_counter()
         await self._http.queue_remaining()
         self._dispatch(c.Measured(time.perf_counter() - asked))
@@ -436,9 +442,18 @@ class Connection:
         name = output.raw or RawName(output.filename, output.subfolder, output.type)
         return await self._http.view_size(name) if name.filename else None
 
-    async def upload(self, data: bytes, name: str, *, overwrite: bool = False) -> str:
-        """Put a picture into the server's input folder; returns the value for LoadImage."""
-        return await self._http.upload_image(data, name, overwrite=overwrite)
+    async def upload(
+        self, data: bytes, name: str, *, overwrite: bool = False, sent: Callable[[int], None] | None = None
+    ) -> str:
+        """Put a picture into the server's input folder; returns the value for LoadImage.
+
+        `sent` is told how many bytes are on their way.
+        """
+        return await self._http.upload_image(data, name, overwrite=overwrite, sent=sent)
+
+    async def refresh_node(self, class_type: str) -> None:
+        """Ask for one class of the catalogue again: what it offers has changed, as after an upload."""
+        await self._memory.refresh_node(class_type)
 
     async def load_object_info(self, force: bool = False) -> Mapping[str, Any]:
         """The node catalogue, cleaned; asked once per version of the server unless forced. Also in `state.object_info`."""

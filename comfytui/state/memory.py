@@ -34,7 +34,7 @@ class Memory:
         self._state = state
         self._dispatch = dispatch
         self._clock = clock
-        server = http.target.url
+        server = http.target.place
         self._learned = Learned(disk, server)
         self._marks = Marks(disk, server, clock)
         self._catalogues = Catalogues(disk, server)
@@ -91,6 +91,13 @@ class Memory:
             elif state.object_info is None or force:
                 await self._ask()
             return self._state().object_info or NOTHING
+
+    async def refresh_node(self, class_type: str) -> None:
+        """Ask for one class again, and put it into the catalogue. Nothing happens while there is none."""
+        found = (await self._http.node_info(class_type)).get(class_type)
+        async with self._catalogue:
+            if (known := self._state().object_info) is not None and isinstance(found, dict):
+                self._dispatch(c.CatalogueSeen({**known, class_type: found}))
 
     async def _kept(self) -> Mapping[str, Any] | None:
         stats = self._state().stats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -26,17 +27,23 @@ class Way(msgspec.Struct, frozen=True):
 WAY: ContextVar[Way] = ContextVar("way", default=Way())  # noqa: B039 -- frozen
 
 
-def open_connection(target: Target, *, folder: Path | None = None, remember: bool = True) -> Connection:
+def open_connection(
+    target: Target,
+    *,
+    folder: Path | None = None,
+    remember: bool = True,
+    ready: Callable[[], Awaitable[None]] | None = None,
+) -> Connection:
     """A connection that remembers in `folder` (the user's state folder). Run and close it as any other.
 
-    Raises BadTarget for headers or a CA bundle that cannot be used.
+    `ready` is awaited before each try. Raises BadTarget for headers or a CA bundle that cannot be used.
     """
     way = WAY.get()
     if way.replay or not remember:
-        connection = Connection(target, recorder=way.recorder)
+        connection = Connection(target, recorder=way.recorder, ready=ready)
     else:
         where = state_dir() if folder is None else folder
-        owner = claim(where / "clients", target.url)
-        connection = Connection(target, client_id=owner, disk=Disk(where / NAME), recorder=way.recorder)
+        owner = claim(where / "clients", target.place)
+        connection = Connection(target, client_id=owner, disk=Disk(where / NAME), recorder=way.recorder, ready=ready)
     connection.read_only = way.read_only or way.replay
     return connection

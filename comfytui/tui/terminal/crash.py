@@ -94,11 +94,9 @@ def words(error: BaseException, log: Path | None, problem: str = "", secrets: It
 
 def secrets(settings: Settings) -> list[str]:
     """The credentials in the settings, as they stand there and as they are sent."""
-    found = []
-    for profile in settings.servers.values():
-        for value in (profile.token, *profile.headers.values()):
-            found += [value, os.path.expandvars(value)]
-    return found
+    from comfytui.settings import credentials, servers
+
+    return [*credentials.known(), *servers.written_secrets(settings)]
 
 
 def told(error: BaseException, secrets: Iterable[str] = ()) -> Text:
