@@ -103,11 +103,6 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.keys_by_action = actions.keymap(settings.keys)
         self.theming = Theming(self, settings.theme)
         self.set_keymap(self.keys_by_action)
-        self._colourless: list[LineFilter] | None = None
-        if self.no_color:
-            from comfytui.tui.terminal.colourless import Colourless
-
-            self._colourless = [Colourless(lambda: self.palette.theme.roles)]
         if not settings.previews:
             self.animation_level = "none"
 
@@ -139,7 +134,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
         if self.view is None:  # no key has chosen a screen meanwhile
             await self.action_show(self.current)
         self._ask_for_pixels()
-        self.theming.tell()
+        self.theming.begin()
         if self._local:
             self.restart_engine()
         else:
@@ -227,8 +222,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.default_screen.query_one(FooterLine).update(self.palette, shown)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, but NO_COLOR means none: Textual's own filter leaves greys."""
-        return super().get_line_filters() if self._colourless is None else self._colourless
+        """Textual's, or what takes every colour away."""
+        return self.theming.filters(super().get_line_filters())
 
     def on_resize(self) -> None:
         # Here and not when the news comes: until now the old layout may have been drawn on the new screen.

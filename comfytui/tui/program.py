@@ -89,7 +89,7 @@ class ProgramActions:
     async def _next_theme(self) -> None:
         from comfytui.settings.files import change
 
-        name = self._me.theming.next()
+        name = await self._me.theming.next()
         try:
             self._me.settings = await asyncio.to_thread(change, "theme", name)
         except (OSError, ValueError) as error:

@@ -86,13 +86,13 @@ async def test_every_theme_draws() -> None:
         for theme in ("light", "contrast", "muted", "terminal"):
             app.theming.use(theme)
             await settle(pilot)
-            assert app.theme == theme
+            assert app.palette.theme.name == theme
             assert "lighthouse" in text(app)
 
 
 async def test_a_broken_theme_falls_back_and_says_so() -> None:
     async with running(sample.idle(), theme="nope") as (_, app, _):
-        assert app.theme == "dark"
+        assert app.palette.theme.name == "dark"
         assert app.last_error is not None
         assert "nope" in app.last_error
 
@@ -101,8 +101,8 @@ async def test_the_next_theme_is_kept() -> None:
     from comfytui.settings.files import load
 
     async with running(sample.busy(), (120, 40), "ctrl+t") as (_, app, _):
-        assert app.theme != "dark"
-        assert load().theme == app.theme
+        assert app.palette.theme.name != "dark"
+        assert load().theme == app.palette.theme.name
 
 
 async def test_any_size_and_any_change_of_it_is_survived() -> None:

@@ -34,7 +34,7 @@ class Colourless(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         roles = self._roles()
         chosen = frozenset({_triplet(roles.selection), _triplet(roles.accent)})
-        marked = frozenset({_triplet(roles.border), _triplet(roles.focus)})
+        marked = frozenset({_triplet(roles.border), _triplet(roles.focus), _triplet(roles.resting)})
         return [
             Segment(text, None if style is None else _plain(style, chosen, marked, len(text) <= THUMB), control)
             for text, style, control in segments
