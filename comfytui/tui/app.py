@@ -91,7 +91,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.settings = settings
         self.clock = clock
         self.workflow = workflow  # given on the command line: Workflows opens it first
-        self.session = Session(settings, self._news)
+        self.session = Session(lambda: self.settings, self._news)
+        self.session.on_switch = self._switched
         self.link = Link(self)  # how fast the terminal drains; previews ask it
         self.graphics: Graphics | None = None  # pictures of pixels; after the first frame
         self.stage = Stage(self)
@@ -186,27 +187,34 @@ class Dashboard(Telling, ProgramActions, App[int]):
             view.draw(self.session.state)
             view.on_session()
 
+    def _switched(self) -> None:
+        """Another server is shown: nothing of the one before may stay on any screen."""
+        for view in self.stage.views if self.is_running else ():
+            view.forget()
+
     def _draw_lines(self) -> None:
         state, palette, screen = self.session.state, self.palette, self.default_screen
         starts = self._local and not self.session.engine_stopped
         nothing = "starting the engine" if starts else "no server"
-        screen.query_one(TabsLine).update(palette, self.current, state, nothing)
+        name = self.session.name if self.session.name in self.settings.servers else ""
+        screen.query_one(TabsLine).update(palette, self.current, state, nothing, name, self.session.others)
         self.draw_status()
         screen.query_one(RunningBar).update(palette, state, self.clock())
         self.refresh_footer()
         self._attend()
 
-    def _attend(self) -> None:
     def draw_status(self) -> None:
         """The status line: what runs, or for a while what is told."""
         line = self.default_screen.query_one(StatusLine)
         line.tell(self.messages.shown, actions.key_of("app.messages", self.keys_by_action))
         line.update(self.palette, self.session.state, self.clock(), self.session.notice, self.last_error)
 
+    def _attend(self) -> None:
         """Memory and load are asked for often only while they are looked at: on some screens, and while a job runs."""
-        connection, view = self.session.connection, self.view
-        if connection is not None:
-            connection.attention = bool(connection.state.running) or (view is not None and view.shows_stats)
+        view = self.view
+        for name, connection in self.session.fleet.connections.items():
+            seen = view is not None and (view.shows_servers or (view.shows_stats and name == self.session.name))
+            connection.attention = seen or (name == self.session.name and bool(connection.state.running))
 
     def refresh_footer(self) -> None:
         """Other keys may be allowed now."""
@@ -280,7 +288,11 @@ class Dashboard(Telling, ProgramActions, App[int]):
 
     def connect(self) -> None:
         """Connect to the server that the command line or the settings name."""
-        self.run_worker(self.session.connect(self._server), name="connect", group="session", exclusive=True)
+        self.run_worker(self._connect(), name="connect", group="session", exclusive=True)
+
+    async def _connect(self) -> None:
+        await self.session.connect(self._server)
+        await self.session.connect_others()
 
     def restart_engine(self) -> None:
         """Start our own engine, or start it again."""

@@ -35,6 +35,7 @@ class ProgramActions:
     def action_messages(self) -> None:
         from comfytui.tui.messages import page
         from comfytui.tui.widgets.text_dialog import TextDialog
+        from comfytui.tui.wording import at
 
         self._me.push_screen(TextDialog("messages", page(self._me.messages.told, at)))
 
@@ -45,6 +46,22 @@ class ProgramActions:
         self._me.push_screen(
             TextDialog("engine log", log or "No engine of ours runs: comfytui --local starts one.", end=True)
         )
+
+    def action_server(self) -> None:
+        self._me.ask("go to server", self._go_to_server(), group="servers")
+
+    async def _go_to_server(self) -> None:
+        """Choose among the servers that are known; the screen stays the same one."""
+        from comfytui.tui import server_list
+        from comfytui.tui.screens import servers_acts
+        from comfytui.tui.widgets.pick import Pick
+
+        rows = server_list.rows(self._me.session)
+        lines = [server_list.line(row) for row in rows]
+        here = next((line for line, row in zip(lines, rows, strict=True) if row.shown), "")
+        chosen = await self._me.push_screen_wait(Pick("go to server", lines, here))
+        if chosen is not None:
+            await servers_acts.switch(self._me, rows[chosen].name)
 
     def action_reconnect(self) -> None:
         if (connection := self._me.session.connection) is not None:

@@ -28,8 +28,8 @@ class Session:
     failures by name, why a server could not even be tried (a bad address, a missing secret)
     """
 
-    def __init__(self, settings: Settings, on_change: Callable[[], None]) -> None:
-        self.settings = settings
+    def __init__(self, settings: Callable[[], Settings], on_change: Callable[[], None]) -> None:
+        self._settings = settings  # asked each time: they can be changed while the program runs
         self.fleet = Fleet()
         self.name = ""
         self.opened: dict[str, Opened] = {}
@@ -44,6 +44,11 @@ class Session:
         self._flush: asyncio.TimerHandle | None = None
         self._flushed = 0.0
         self.fleet.subscribe(self._heard)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self._settings()
 
     @property
     def connection(self) -> Connection | None:
@@ -65,6 +70,15 @@ class Session:
     def quiet(self) -> bool:
         """Whether everything that is new has been told."""
         return self._flush is None
+
+    @property
+    def others(self) -> tuple[int, int]:
+        """How many servers are live beside the one that is shown, of how many that are meant to be."""
+        from comfytui.state.model import Phase
+
+        states = [state for name, state in self.fleet.states().items() if name != self.name]
+        failed = sum(name != self.name for name in self.failures)
+        return sum(state.link.phase is Phase.LIVE for state in states), len(states) + failed
 
     def watch(self, heard: Heard) -> Callable[[], None]:
         """Call `heard` with each change of any server, shown or not, at once; returns what ends it."""
@@ -94,8 +108,7 @@ class Session:
 
         Returns at once; whether the server is there shows in the state. A bad address shows in `failure`.
         """
-        name = await self._open(server)
-        self.show(name)
+        self.show(await self.open(server))
 
     async def connect_others(self) -> None:
         """Connect to all servers of the settings that want it, beside the one that is shown."""
@@ -108,7 +121,7 @@ class Session:
             return
         for name in wanted:
             if self.fleet.get(name) is None:
-                await self._open(name)
+                await self.open(name)
         self.changed()
 
     async def leave(self, name: str) -> None:
@@ -126,8 +139,8 @@ class Session:
         await self.fleet.close()
         self.opened.clear()
 
-    async def _open(self, server: str | None) -> str:
-        """Connect, unless it is connected already; returns the server's name."""
+    async def open(self, server: str | None) -> str:
+        """Connect to a server, unless it is connected already, without showing it; returns its name."""
         from comfytui.settings.servers import meant
 
         name = meant(self.settings, server)[0]

@@ -7,10 +7,11 @@ write the method.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from comfytui.tui.actions.action import APP, LIST, Action
+from comfytui.tui.actions.dialogs import DIALOGS
 from comfytui.tui.actions.history import HISTORY
 from comfytui.tui.actions.live import LIVE
 from comfytui.tui.actions.logs import LOGS
@@ -18,6 +19,7 @@ from comfytui.tui.actions.nodes import NODES
 from comfytui.tui.actions.program import MOVING, PROGRAM
 from comfytui.tui.actions.queue import QUEUE
 from comfytui.tui.actions.screens import SCREENS, ScreenSpec
+from comfytui.tui.actions.servers import SERVERS
 from comfytui.tui.actions.settings import SETTINGS
 from comfytui.tui.actions.situation import Situation
 from comfytui.tui.actions.workflows import WORKFLOWS
@@ -41,7 +43,7 @@ __all__ = [
     "shown_keys",
 ]
 
-ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *LOGS, *SETTINGS, *MOVING, *PROGRAM)
+ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *SERVERS, *LOGS, *SETTINGS, *MOVING, *DIALOGS, *PROGRAM)
 
 
 def of(where: str) -> tuple[Action, ...]:
@@ -54,14 +56,17 @@ def find(where: str, method: str) -> Action | None:
     return next((a for a in ACTIONS if a.where == where and a.method.partition("(")[0] == method), None)
 
 
-def bindings(where: str) -> list[Binding]:
-    """Textual's bindings for a target; a user's keymap overrides them by id."""
+def bindings(where: str, *verbs: str) -> list[Binding]:
+    """Textual's bindings for a target, or for those of its actions; a user's keymap overrides them by id."""
     from textual.binding import Binding
 
     # The keys of the program must work while a text field has the focus, so those with ctrl come first.
     return [
-        Binding(a.keys, a.method, a.name, id=a.id, priority=a.keys.startswith("ctrl+") and where == APP)
+        Binding(
+            a.keys, a.method, a.name, id=a.id, priority=a.first or (a.keys.startswith("ctrl+") and where == APP)
+        )
         for a in of(where)
+        if not verbs or a.id.partition(".")[2] in verbs
     ]
 
 
@@ -83,11 +88,8 @@ def shown_keys(action: Action, keymap: dict[str, str] | None = None) -> list[str
     return [_SHOWN.get(key.strip(), key.strip()) for key in keys]
 
 
-def keymap(keys: dict[str, str]) -> dict[str, str]:
-    """A user's keys by action id. They name an id (`queue.cancel`), or a name for all screens (`run_again`)."""
-    return {
-        action.id: keys[name]
-        for action in ACTIONS
-        for name in (action.name.replace(" ", "_"), action.id)
-        if name in keys
-    }
+def keymap(keys: Mapping[str, str]) -> dict[str, str]:
+    """A user's keys by action id, without those that cannot be; `user_keys.checked` tells which and why."""
+    from comfytui.tui.actions.user_keys import checked
+
+    return dict(checked(keys, ACTIONS).keys)

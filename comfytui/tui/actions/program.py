@@ -10,6 +10,7 @@ PROGRAM = (
     *(Action(f"app.{s.id}", s.title, s.key, f"Show {s.title}.", APP, f"show('{s.id}')", footer=False) for s in SCREENS),
     Action("app.help", "help", "question_mark,f1", "Explain the keys of what has the focus.", APP, "help"),
     Action("app.palette", "palette", "ctrl+p", "Find any action by name.", APP, "command_palette", footer=False),
+    Action("app.server", "go to server", "colon", "Let all screens show another server.", APP, "server", footer=False),
     Action("app.back", "back", "escape,q", "Leave a dialog, a filter or the full picture.", APP, "back", footer=False),
     Action(
         "app.theme", "next theme", "ctrl+t", "Switch to the next theme, and keep it.", APP, "next_theme", footer=False

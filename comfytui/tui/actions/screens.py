@@ -22,6 +22,7 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("history", "3", "History", "comfytui.tui.screens.history:HistoryView"),
     ScreenSpec("nodes", "4", "Nodes", "comfytui.tui.screens.nodes:NodesView"),
     ScreenSpec("workflows", "5", "Workflows", "comfytui.tui.screens.workflows:WorkflowsView"),
+    ScreenSpec("servers", "6", "Servers", "comfytui.tui.screens.servers:ServersView"),
     ScreenSpec("logs", "7", "Logs", "comfytui.tui.screens.logs:LogsView"),
     ScreenSpec("settings", "8", "Settings", "comfytui.tui.screens.settings:SettingsView"),
 )

@@ -26,6 +26,7 @@ class ScreenView(Container):
 
     screen_id: ClassVar[str] = ""
     shows_stats: ClassVar[bool] = False  # memory and load: the server is asked for them often while it is visible
+    shows_servers: ClassVar[bool] = False  # the same of all servers, not only of the one that is shown
     DEFAULT_CSS = "ScreenView { layout: horizontal; height: 1fr; width: 1fr; }"
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ class TabsLine(FixedLine):
     """Tabs that shrink to numbers where the names do not fit."""
 
     _latency: float | None = None
-    _given: tuple[Palette, str, ServerState | None, str] | None = None
+    _given: tuple[Palette, str, ServerState | None, str, str, tuple[int, int]] | None = None
     _spans: Sequence[tuple[int, int, str]] = ()
 
     class Chosen(Message):
@@ -37,10 +37,21 @@ class TabsLine(FixedLine):
             super().__init__()
             self.screen_id = screen_id
 
-    def update(self, palette: Palette, current: str, state: ServerState | None, nothing: str) -> None:
-        """Show the current screen and the server; `nothing` is said when there is no server."""
-        self._given = (palette, current, state, nothing)
-        server, latency = self._server(palette, state, nothing), self._delay(palette, state)
+    def update(
+        self,
+        palette: Palette,
+        current: str,
+        state: ServerState | None,
+        nothing: str,
+        name: str = "",
+        others: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Show the current screen and the server; `nothing` is said when there is no server.
+
+        `name` is the server's in the settings; `others` tells how many more are connected, of how many.
+        """
+        self._given = (palette, current, state, nothing, name, others)
+        server, latency = self._server(palette, state, nothing, name, others), self._delay(palette, state)
         badge = Text("read only", palette.warning) if state is not None and state.read_only else Text()
         right = sum(piece.cell_len + 2 for piece in (badge, server, latency) if piece)
         width = self.content_size.width or 80
@@ -73,12 +84,16 @@ class TabsLine(FixedLine):
         self._spans = spans
         return line
 
-    def _server(self, palette: Palette, state: ServerState | None, nothing: str) -> Text:
+    def _server(
+        self, palette: Palette, state: ServerState | None, nothing: str, name: str, others: tuple[int, int]
+    ) -> Text:
         if state is None:
             return Text(nothing, palette.dim)
         glyph, role = PHASES[state.link.phase]
         text = Text(f"{glyph} ", palette.style(role))
-        text.append(cut_middle(state.link.url.partition("://")[2], 32), palette.text)
+        text.append(cut_middle(name or state.link.url.partition("://")[2], 32), palette.text)
+        if others[1]:
+            text.append(f" +{others[0]}" if others[0] == others[1] else f" +{others[0]}/{others[1]}", palette.dim)
         return text
 
     def _delay(self, palette: Palette, state: ServerState | None) -> Text:

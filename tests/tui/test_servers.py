@@ -1,0 +1,170 @@
+"""Several servers at once: listed, switched, added, kept, and one's job sent to another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from comfytui.settings import files
+from comfytui.settings.schema import Profile, Settings
+from comfytui.state.model import Phase
+from comfytui.tui.app import Dashboard
+from tests.support.replay import FakeComfy, txt2img
+from tests.tui.support import line, settle, text, until
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYTUI_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("COMFYTUI_STATE_DIR", str(tmp_path / "state"))
+
+
+@asynccontextmanager
+async def fleet(
+    count: int = 3, size: tuple[int, int] = (120, 40), **more: Profile
+) -> AsyncIterator[tuple[Pilot[Any], Dashboard, list[FakeComfy]]]:
+    """A dashboard whose settings name so many servers, box-0 first; all of them are live."""
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(FakeComfy()) for _ in range(count)]
+        named = {f"box-{n}": Profile(url=server.url) for n, server in enumerate(servers)}
+        for name, profile in named.items():
+            files.change(f"servers.{name}.url", profile.url)
+        app = Dashboard(Settings(images="truecolor", server="box-0", servers={**named, **more}))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: live(app) >= set(named), "the connections")
+            yield pilot, app, servers
+
+
+def live(app: Dashboard) -> set[str]:
+    return {name for name, state in app.session.fleet.states().items() if state.link.phase is Phase.LIVE}
+
+
+async def choose(pilot: Pilot[Any], typed: str) -> None:
+    """`:` and a name."""
+    await pilot.press("colon")
+    await settle(pilot)
+    await pilot.press(*typed, "enter")
+    await settle(pilot)
+
+
+async def test_all_are_connected_and_listed_with_what_they_do() -> None:
+    off = Profile(url="http://127.0.0.1:9", connect=False)
+    async with fleet(3, off=off) as (pilot, app, servers):
+        servers[1].hold("3", 3)
+        connection = app.session.fleet.get("box-1")
+        assert connection is not None
+        await connection.submit(txt2img(steps=8), name="elsewhere")
+        await connection.submit(txt2img(steps=8), name="elsewhere")
+        await pilot.press("6")
+        await until(pilot, lambda: "1 + 1" in text(app), "the queue of the second")
+        shown = text(app)
+        assert "3 of 4 servers connected" in shown
+        row = next(each for each in shown.split("\n") if "box-1" in each)
+        assert "live" in row and "KSampler" in row and " ms" in row
+        assert "off" in next(each for each in shown.split("\n") if " off " in each)
+        assert app.session.name == "box-0"
+        servers[1].release()
+
+
+async def test_another_server_is_shown_at_once_and_nothing_of_the_first_stays() -> None:
+    async with fleet(2) as (pilot, app, _):
+        first = app.session.fleet.get("box-0")
+        assert first is not None
+        await first.submit(txt2img(text="only on the first"), name="job")
+        await until(pilot, lambda: first.state.history != (), "the job")
+        await pilot.press("3")
+        await until(pilot, lambda: "only on the first" in text(app), "its history")
+        await choose(pilot, "box-1")
+        assert app.session.name == "box-1"
+        await until(pilot, lambda: "only on the first" not in text(app), "an empty history")
+        assert "● box-1 +1" in line(app, "tabs")
+        await choose(pilot, "box-0")
+        await until(pilot, lambda: "only on the first" in text(app), "its history again")
+        assert not first.state.link.attempts  # it was never left
+
+
+async def test_enter_on_the_list_shows_a_server() -> None:
+    async with fleet(2) as (pilot, app, _):
+        await pilot.press("6")
+        await settle(pilot)
+        await pilot.press("G", "enter")
+        await settle(pilot)
+        assert (app.session.name, app.current) == ("box-1", "live")
+
+
+async def test_one_that_is_wrong_says_why_and_the_others_go_on() -> None:
+    wrong = Profile(url="http://127.0.0.1:9", token="$NO_SUCH_VARIABLE")
+    async with fleet(1, wrong=wrong) as (pilot, app, _):
+        await until(pilot, lambda: "wrong" in app.session.failures, "the failure")
+        await pilot.press("6", "G")
+        await settle(pilot)
+        assert "NO_SUCH_VARIABLE" in text(app)
+        await pilot.press("r")
+        await settle(pilot)
+        assert live(app) == {"box-0"}
+
+
+async def test_an_address_is_added_kept_under_a_name_and_forgotten() -> None:
+    async with FakeComfy() as other, fleet(1) as (pilot, app, _):
+        await pilot.press("6", "a")
+        await until(pilot, lambda: "Connect to which server?" in text(app), "the question")
+        await pilot.press(*other.url.partition("://")[2], "enter")
+        await until(pilot, lambda: len(live(app)) == 2, "the connection")
+        assert app.session.name != "box-0"
+        await pilot.press("G", "s")
+        await until(pilot, lambda: "under which name?" in text(app), "the question")
+        await pilot.press("ctrl+u", *"new-box", "enter")
+        await until(pilot, lambda: "new-box" in live(app), "the named connection")
+        assert files.load().servers["new-box"].url == other.url
+        assert app.session.name == "new-box"
+        await pilot.press("G", "D", "y")
+        await until(pilot, lambda: "new-box" not in app.session.fleet.connections, "the end")
+        assert "new-box" not in files.load().servers
+        assert app.session.name == "box-0"
+
+
+async def test_what_the_settings_say_is_changed_and_used() -> None:
+    async with fleet(1) as (pilot, app, servers):
+        await pilot.press("6", "e")
+        await until(pilot, lambda: "servers.box-0" in text(app), "the choice")
+        await pilot.press(*"headers", "enter")
+        await until(pilot, lambda: "sent with every request" in text(app), "the question")
+        await pilot.press(*"X-Key=abc", "enter")
+        await until(
+            pilot, lambda: any(each.headers.get("X-Key") == "abc" for each in servers[0].requests), "the header"
+        )
+        assert files.load().servers["box-0"].headers == {"X-Key": "abc"}
+
+
+async def test_read_only_is_of_all_of_them() -> None:
+    async with fleet(2) as (pilot, app, _):
+        await pilot.press("ctrl+o")
+        await settle(pilot)
+        assert all(state.read_only for state in app.session.fleet.states().values())
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (200, 60)])
+async def test_it_fits(size: tuple[int, int]) -> None:
+    async with fleet(2, size) as (pilot, app, _):
+        await pilot.press("6")
+        await settle(pilot)
+        await until(pilot, lambda: "box-1" in text(app) and "live" in text(app), "the list")
+        await pilot.press("d")
+        await settle(pilot)
+        assert "let in by" in text(app) or size[1] < 18
+
+
+async def test_servers_that_are_not_looked_at_are_asked_for_little() -> None:
+    async with fleet(2) as (pilot, app, _):
+        other = app.session.fleet.get("box-1")
+        assert other is not None
+        await settle(pilot)
+        assert not other.attention
+        await pilot.press("6")
+        await settle(pilot)
+        assert other.attention
