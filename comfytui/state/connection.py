@@ -34,6 +34,7 @@ from comfytui.state.disk import Disk
 from comfytui.state.kept import Kept, Request
 from comfytui.state.memory import Memory
 from comfytui.state.model import JobState, Link, Output, Phase, ServerState
+from comfytui.state.models import Models
 from comfytui.state.moves import Moves
 from comfytui.state.raw import RawPrompts, sendable
 from comfytui.state.reduce import reduce
@@ -112,6 +113,7 @@ class Connection:
             self._accept,
         )
         self.log = ServerLog(self._http, self.client_id)
+        self.model_files = Models(self._http, lambda: self._state)
         self._memory = Memory(self._http, self._disk, lambda: self._state, self._dispatch, clock)
 
     @property

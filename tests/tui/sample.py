@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
+from comfytui.client.errors import Missing
 from comfytui.client.target import Target
+from comfytui.client.userdata import UserData
 from comfytui.settings.schema import Settings
 from comfytui.state.logs import Log
 from comfytui.state.model import (
@@ -30,6 +33,7 @@ from comfytui.state.model import (
     TimelineEntry,
     Timing,
 )
+from comfytui.state.models import Models
 from comfytui.state.server_log import Told
 from comfytui.tui.app import Dashboard
 from comfytui.workflow.summary import Facts
@@ -162,6 +166,51 @@ class StubLog:
         self.told = Told.ASKING
 
 
+class StubRoutes:
+    """Answers for the routes of model files: path → JSON; what is not there is a 404."""
+
+    def __init__(self) -> None:
+        self.target = Target.parse("http://gpu-box-2:8188")
+        self.asked: list[str] = []
+        self.answers: dict[str, Any] = {
+            "/experiment/models": [
+                {"name": kind, "folders": [f"/data/models/{kind}"]} for kind in ("checkpoints", "loras", "vae", "upscale_models")
+            ],
+            "/experiment/models/checkpoints": [
+                {"name": "sdxl_base_1.0.safetensors", "pathIndex": 0, "size": 6_938_040_682, "modified": NOW - 9e6},
+                {"name": "flux/flux1-dev-fp8.safetensors", "pathIndex": 0, "size": 17_246_524_772, "modified": NOW - 4e6},
+                {"name": "old/v1-5-pruned.ckpt", "pathIndex": 0, "size": 4_265_380_512, "modified": NOW - 6e7},
+            ],
+            "/experiment/models/loras": [
+                {"name": "film_grain.safetensors", "pathIndex": 0, "size": 228_455_604, "modified": NOW - 2e6},
+            ],
+            "/experiment/models/vae": [
+                {"name": "ae.safetensors", "pathIndex": 0, "size": 335_304_388, "modified": NOW - 4e6},
+            ],
+            "/experiment/models/upscale_models": [],
+            "/view_metadata/checkpoints?sdxl_base_1.0.safetensors": {
+                "modelspec.architecture": "stable-diffusion-xl-v1-base", "modelspec.author": "StabilityAI",
+                "modelspec.title": "Stable Diffusion XL 1.0 Base", "modelspec.resolution": "1024x1024",
+                "modelspec.license": "CreativeML Open RAIL++-M License",
+            },
+            "/view_metadata/loras?film_grain.safetensors": {
+                "ss_base_model_version": "sdxl_base_v1-0", "ss_network_dim": "32", "ss_network_alpha": "16.0",
+                "ss_output_name": "film_grain", "ss_num_train_images": "120", "ss_unet_lr": "0.0001",
+                "ss_tag_frequency": '{"1_grain": {"film grain": 120, "night": 44}}', "trigger_words": "film grain, kodak",
+            },
+        }  # fmt: skip
+
+    async def exchange(
+        self, method: str, path: str, query: Any = None, *, body: Any = None, limit: int | None = None
+    ) -> bytes:
+        name = path + (f"?{query['filename']}" if query and 'filename' in query else "")
+        self.asked.append(name)
+        if name not in self.answers:
+            raise Missing(f"gpu-box-2:8188 has no {name} (HTTP 404).")
+        answer = self.answers[name]
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+
 class StubConnection:
     """Remembers what was asked; `become` gives it another state."""
 
@@ -169,6 +218,9 @@ class StubConnection:
         self.state = state
         self.target = Target.parse("http://gpu-box-2:8188")
         self.log = StubLog()
+        self.routes = StubRoutes()
+        self.userdata = UserData(self.routes)  # type: ignore[arg-type]
+        self.model_files = Models(self.routes, lambda: self.state)  # type: ignore[arg-type]
         self.asked: list[tuple[Any, ...]] = []
         self.fails: Exception | None = None
         self._callbacks: list[Callable[[ServerState], None]] = []

@@ -15,6 +15,7 @@ from comfytui.tui.actions.dialogs import DIALOGS
 from comfytui.tui.actions.history import HISTORY
 from comfytui.tui.actions.live import LIVE
 from comfytui.tui.actions.logs import LOGS
+from comfytui.tui.actions.models import MODELS
 from comfytui.tui.actions.nodes import NODES
 from comfytui.tui.actions.program import MOVING, PROGRAM
 from comfytui.tui.actions.queue import QUEUE
@@ -43,7 +44,20 @@ __all__ = [
     "shown_keys",
 ]
 
-ACTIONS: tuple[Action, ...] = (*LIVE, *QUEUE, *HISTORY, *NODES, *WORKFLOWS, *SERVERS, *LOGS, *SETTINGS, *MOVING, *DIALOGS, *PROGRAM)
+ACTIONS: tuple[Action, ...] = (
+    *LIVE,
+    *QUEUE,
+    *HISTORY,
+    *NODES,
+    *WORKFLOWS,
+    *SERVERS,
+    *LOGS,
+    *SETTINGS,
+    *MODELS,
+    *MOVING,
+    *DIALOGS,
+    *PROGRAM,
+)
 
 
 def of(where: str) -> tuple[Action, ...]:
@@ -62,9 +76,7 @@ def bindings(where: str, *verbs: str) -> list[Binding]:
 
     # The keys of the program must work while a text field has the focus, so those with ctrl come first.
     return [
-        Binding(
-            a.keys, a.method, a.name, id=a.id, priority=a.first or (a.keys.startswith("ctrl+") and where == APP)
-        )
+        Binding(a.keys, a.method, a.name, id=a.id, priority=a.first or (a.keys.startswith("ctrl+") and where == APP))
         for a in of(where)
         if not verbs or a.id.partition(".")[2] in verbs
     ]
@@ -74,6 +86,7 @@ _SHOWN = {
     "question_mark": "?", "slash": "/", "escape": "esc", "right_square_bracket": "]", "left_square_bracket": "[",
     "down": "↓", "up": "↑", "left": "←", "right": "→", "shift+down": "shift+↓", "shift+up": "shift+↑",
     "pagedown": "pgdn", "pageup": "pgup", "colon": ":", "asterisk": "*",
+    "greater_than_sign": ">",
 }  # fmt: skip
 
 

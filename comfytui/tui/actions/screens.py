@@ -25,4 +25,5 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("servers", "6", "Servers", "comfytui.tui.screens.servers:ServersView"),
     ScreenSpec("logs", "7", "Logs", "comfytui.tui.screens.logs:LogsView"),
     ScreenSpec("settings", "8", "Settings", "comfytui.tui.screens.settings:SettingsView"),
+    ScreenSpec("models", "9", "Models", "comfytui.tui.screens.models:ModelsView"),
 )

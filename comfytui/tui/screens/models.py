@@ -1,0 +1,483 @@
+"""Models: the server's folders and what they weigh, their files, and what is known of the selected one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.timer import Timer
+from textual.widgets import Input
+
+from comfytui.client.errors import ClientError
+from comfytui.client.model_files import ModelFile, ModelFolder
+from comfytui.state.model import Phase
+from comfytui.tui import actions, teaching
+from comfytui.tui.actions import Situation
+from comfytui.tui.model_card import ModelFacts, facts
+from comfytui.tui.model_order import Order, jobs_with, listed, total
+from comfytui.tui.screens.view import ScreenView
+from comfytui.tui.widgets import model_lines
+from comfytui.tui.widgets.line_list import LineList
+from comfytui.tui.widgets.pane_title import entitle
+from comfytui.tui.widgets.picture import Picture
+from comfytui.tui.widgets.text_lines import TextLines
+from comfytui.tui.wording import ago, cut, file_size, plural
+
+if TYPE_CHECKING:
+    from textual import events
+
+    from comfytui.state.connection import Connection
+    from comfytui.state.model import ServerState
+    from comfytui.state.models import Models
+    from comfytui.tui.shelf import Shelf
+
+FOLDERS = 34  # cells
+REST = 0.25  # seconds on a file until the server is asked about it: leafing through asks nothing
+PANES = ("files", "folders", "card")  # as `v` goes through them
+ALL = ""  # the key of all folders together
+
+
+class ModelsView(ScreenView):
+    """Folders, files and a card; side by side from 120 columns, one at a time below."""
+
+    screen_id = "models"
+    BINDINGS = [*actions.bindings("models")]
+    DEFAULT_CSS = """
+    ModelsView LineList { scrollbar-size: 1 1; }
+    ModelsView #models-folders { width: 34; }
+    ModelsView #models-middle { width: 1fr; }
+    ModelsView #models-right { width: 1fr; }
+    ModelsView #models-query { display: none; }
+    ModelsView.-searching #models-query { display: block; }
+    ModelsView #models-picture { display: none; height: 45%; }
+    ModelsView.-picture #models-picture { display: block; }
+    ModelsView.-empty #models-folders, ModelsView.-empty #models-right { display: none; }
+    ModelsView.-narrow .column { display: none; width: 1fr; }
+    ModelsView.-narrow.-show-folders #models-folders { display: block; }
+    ModelsView.-narrow.-show-files #models-middle { display: block; }
+    ModelsView.-narrow.-show-card #models-right { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._models: Models | None = None  # of the server that is shown
+        self._files: dict[str, ModelFile] = {}  # those that are listed
+        self._folder = ALL
+        self._query = ""
+        self._order = Order.NAME
+        self._pane = "files"
+        self._facts: dict[ModelFile, ModelFacts] = {}
+        self._problem = ""  # why the folders could not be listed
+        self._rest: Timer | None = None
+        self._loading = False
+        self._folders = LineList(id="models-folders", classes="pane column")
+        self._list = LineList(id="models-list")
+        self._card = TextLines(id="models-card", classes="pane")
+
+    def compose(self) -> ComposeResult:
+        yield self._folders
+        with Vertical(id="models-middle", classes="pane column"):
+            wanted = Input(id="models-query", placeholder="part of the name")
+            wanted.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+            yield wanted
+            yield self._list
+        with Vertical(id="models-right", classes="column"):
+            yield Picture("", id="models-picture", classes="pane")
+            yield self._card
+
+    def on_mount(self) -> None:
+        self._lay_out()
+        self._show()
+
+    @property
+    def file(self) -> ModelFile | None:
+        """The selected file."""
+        key = self._list.key
+        return self._files.get(key) if key is not None else None
+
+    @property
+    def folder(self) -> ModelFolder | None:
+        """The selected folder, None for all of them."""
+        return self._folder_of(self._folder)
+
+    def _folder_of(self, raw: str) -> ModelFolder | None:
+        folders = self._models.folders if self._models is not None else None
+        return next((each for each in folders or () if each.raw == raw), None)
+
+    # News
+
+    def on_shown(self) -> None:
+        if not self.has_focus_within:
+            self._list.focus(scroll_visible=False)
+        self._attend()
+        self.run_worker(self.dashboard.stage.prepare("workflows"), name="look for workflows")
+
+    def on_session(self) -> None:
+        self._attend()
+
+    def on_state(self, old: ServerState | None, new: ServerState) -> None:
+        came = old is None or (old.link.phase is not new.link.phase and new.link.phase is Phase.LIVE)
+        if came or (old is not None and old.stats is not new.stats and self._version_changed()):
+            self._load()
+        if old is None or old.link is not new.link:
+            self._show()
+
+    def _version_changed(self) -> bool:
+        if self._models is None:
+            return False
+        self._models.check_version()
+        return self._models.folders is None
+
+    def _attend(self) -> None:
+        """Show the models of the server that is shown."""
+        connection = self.session.connection
+        models = connection.model_files if connection is not None else None
+        if models is not self._models:
+            self._models = models
+            self._folder, self._problem = ALL, ""
+            self._facts.clear()
+            self._show()
+            self._load()
+
+    def forget(self) -> None:
+        super().forget()
+        self._folders.forget()
+        self._list.forget()
+        self._show_card()
+
+    # Asking: the folders, then each that is looked at, then (on a fast link) the others one after the other
+
+    def _load(self) -> None:
+        if self._models is not None and self.shown and not self._loading and self.situation().live:
+            self._loading = True
+            self.run_worker(self._load_all(self._models), name="load models", group="load models")
+
+    async def _load_all(self, models: Models) -> None:
+        try:
+            folders = await models.load_folders()
+            self._problem = ""
+            self._show()
+            while (folder := self._next(models, folders)) is not None:
+                try:
+                    await models.load(folder)
+                except ClientError:
+                    if models.problems.get(folder.raw) is None:
+                        raise
+                if self.is_mounted and models is self._models:
+                    self._show()
+        except ClientError as error:
+            self._problem = str(error)
+            self._show()
+        finally:
+            self._loading = False
+
+    def _next(self, models: Models, folders: tuple[ModelFolder, ...]) -> ModelFolder | None:
+        """The folder to ask for next; None while nobody looks, or when all is there."""
+        if not self.is_mounted or not self.shown or models is not self._models:
+            return None
+        waiting = [each for each in folders if each.raw not in models.files and each.raw not in models.problems]
+        chosen = next((each for each in waiting if each.raw == self._folder), None)
+        if chosen is not None or not waiting:
+            return chosen
+        return None if models.slow and self._folder != ALL else waiting[0]
+
+    # The three panes
+
+    def _show(self) -> None:
+        if not self.is_mounted or not self.shown:
+            return
+        models = self._models
+        folders = models.folders if models is not None else None
+        self.set_class(not folders, "-empty")
+        keys = [ALL, *(each.raw for each in folders)] if folders else []
+        self._folders.forget()
+        self._folders.show(keys, self._draw_folder)
+        self._folders.move_to(self._folder)
+        if models is not None and folders:
+            known = [file for files in models.files.values() for file in files]
+            size = total(known)
+            entitle(self._folders, "Models", file_size(size) if size else plural(len(known), "file"))
+        self._show_files()
+
+    def _draw_folder(self, key: str, width: int) -> Text:
+        models, palette = self._models, self.dashboard.palette
+        if models is None:
+            return Text()
+        if key == ALL:
+            known = [file for files in models.files.values() for file in files]
+            return model_lines.folder_line(palette, "all folders", known or None, "", width)
+        folder = self._folder_of(key)
+        name = folder.name if folder is not None else key
+        return model_lines.folder_line(palette, name, models.files.get(key), models.problems.get(key, ""), width)
+
+    @property
+    def _chosen(self) -> list[ModelFile]:
+        """All files of the folder, or of all folders."""
+        models = self._models
+        if models is None:
+            return []
+        if self._folder != ALL:
+            return list(models.files.get(self._folder, ()))
+        return [file for files in models.files.values() for file in files]
+
+    def _show_files(self) -> None:
+        chosen = self._chosen
+        found = listed(chosen, self._query, self._order)
+        self._files = {f"{file.folder}\0{file.place}\0{file.raw}": file for file in found}
+        self._list.say_empty(self._nothing(bool(chosen)))
+        self._list.show(list(self._files), self._draw_file)
+        folder = self.folder
+        count = f"{len(found):,} of {len(chosen):,}" if self._query else plural(len(found), "file")
+        size = total(found)
+        told = [count, *([file_size(size)] if size else []), self._order.value]
+        told += [self._query] if self._query else []
+        entitle(self.query_one("#models-middle"), folder.name if folder else "all models", " · ".join(told))
+        self._show_card()
+
+    def _draw_file(self, key: str, width: int) -> Text:
+        return model_lines.file_line(self.dashboard.palette, self._files[key], width, self._folder == ALL)
+
+    def _nothing(self, any_files: bool) -> str:
+        if missing := teaching.without_server(self.session.state, "models"):
+            return missing
+        if any_files:
+            return f"No file matches {self._query!r} here.\nesc  clears the filter"
+        reload = actions.key_of("models.reload", self.dashboard.keymap)
+        models = self._models
+        problem = self._problem or (models.problems.get(self._folder, "") if models is not None else "")
+        if problem:
+            return f"{problem}\n{reload}  asks again"
+        if models is None or models.folders is None or (self._folder != ALL and self._folder not in models.files):
+            return "Asking the server for its models …"
+        if self._folder == ALL and self._loading:
+            return "Asking the server for its models …"
+        folder = self.folder
+        where = f" Put files into {folder.paths[0]} on the server" if folder is not None and folder.paths else ""
+        return f"Nothing lies here.{where}\n{reload}  looks again"
+
+    def _show_card(self) -> None:
+        file = self.file
+        if file is None:
+            entitle(self._card, "model")
+            self._card.show([])
+            self.remove_class("-picture")
+        else:
+            entitle(self._card, cut(file.base, 48))
+            self._card.show(self._lines_of(file))
+            self._when_resting()
+        self.refresh_actions()
+
+    @property
+    def _shelf(self) -> Shelf | None:
+        """The workflow files, as far as that screen has looked for them."""
+        from comfytui.tui.screens.workflows import WorkflowsView
+
+        view = self.dashboard.stage.of("workflows")
+        return view.shelf if isinstance(view, WorkflowsView) else None
+
+    def _uses(self, file: ModelFile) -> list[tuple[str, str]]:
+        from comfytui.tui.shelf import used_by
+
+        rows: list[tuple[str, str]] = []
+        shelf, state = self._shelf, self.session.state
+        if shelf is not None:
+            entries = used_by(shelf.entries.values(), file.name)
+            unread = sum(entry.unread for entry in shelf.entries.values())
+            names = ", ".join(entry.name for entry in entries[:6]) + (" …" if len(entries) > 6 else "")
+            more = f" ({plural(unread, 'file')} not read: u reads)" if unread else ""
+            rows.append(("workflows", (f"{len(entries)}: {names}" if entries else "none") + more))
+        if state is not None and (jobs := jobs_with(state, file)):
+            last = max((job.ended or job.started or job.created or 0.0) for job in jobs)
+            rows.append(("jobs", f"{len(jobs):,}, the last {ago(last or None, self.dashboard.clock())}"))
+        return rows
+
+    # What the server tells of one file
+
+    @property
+    def _card_shown(self) -> bool:
+        return self._pane == "card" or not self.has_class("-narrow")
+
+    def _when_resting(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST, self._ask_about, name="rest")
+
+    def _ask_about(self) -> None:
+        file, connection = self.file, self.session.connection
+        if file is None or connection is None or not self.shown or not self._card_shown or not self.situation().live:
+            return
+        self.run_worker(self._about(connection, file), name="about a model", group="about", exclusive=True)
+
+    async def _about(self, connection: Connection, file: ModelFile) -> None:
+        models = connection.model_files
+        try:
+            if file not in self._facts:
+                self._facts[file] = facts(await models.metadata(file))
+                self._show_about(file)
+            picture = await models.picture(file)
+        except ClientError as error:
+            if file is self.file:
+                self._card.show([Text(str(error), self.dashboard.palette.failed)])
+            return
+        if file is self.file and self.is_mounted:
+            self.set_class(picture is not None, "-picture")
+            pane = self.query_one(Picture)
+            if picture is not None:
+                entitle(pane, "Picture")
+                pane.show(picture, file)
+            else:
+                pane.clear("")
+
+    def _show_about(self, file: ModelFile) -> None:
+        if self.is_mounted and file is self.file:
+            self._card.show(self._lines_of(file))
+
+    def _lines_of(self, file: ModelFile) -> list[Text]:
+        width = self._card.scrollable_content_region.width
+        folder, found = self._folder_of(file.folder), self._facts.get(file)
+        return model_lines.card(self.dashboard.palette, file, folder, found, self._uses(file), width)
+
+    # What the lists say
+
+    @on(LineList.Moved, "#models-folders")
+    def _folder_moved(self, message: LineList.Moved) -> None:
+        if message.key is not None and message.key != self._folder:
+            self._folder = message.key
+            self._show_files()
+            self._list.action_top()
+            self._load()
+
+    @on(LineList.Opened, "#models-folders")
+    def _folder_opened(self) -> None:
+        self._show_pane("files")
+
+    @on(LineList.Moved, "#models-list")
+    def _file_moved(self) -> None:
+        self._show_card()
+
+    @on(LineList.Opened, "#models-list")
+    def _file_opened(self) -> None:
+        self._show_pane("card")
+
+    @on(Input.Changed, "#models-query")
+    def _typed(self, message: Input.Changed) -> None:
+        self._query = message.value.strip()
+        self._show_files()
+        self._list.action_top()
+
+    @on(Input.Submitted, "#models-query")
+    def _search_done(self) -> None:
+        self._list.focus()
+
+    # Actions
+
+    def situation(self) -> Situation:
+        return Situation(self.session.state, selected=self.is_mounted and self.file is not None)
+
+    def action_filter(self) -> None:
+        self._show_pane("files")
+        self.add_class("-searching")
+        self.call_after_refresh(self.query_one(Input).focus)
+
+    def action_order(self) -> None:
+        self._order = self._order.next
+        self._show_files()
+
+    def action_copy(self) -> None:
+        if (file := self.file) is not None:
+            self.dashboard.copy(file.name, file.base)
+
+    def action_metadata(self) -> None:
+        if (file := self.file) is not None and self._models is not None:
+            self.dashboard.ask("metadata", self._show_metadata(self._models, file))
+
+    async def _show_metadata(self, models: Models, file: ModelFile) -> None:
+        from comfytui.tui.widgets.text_dialog import TextDialog
+
+        found = await models.metadata(file)
+        text = model_lines.everything(found) if found else "It says nothing of itself (only safetensors can)."
+        self.app.push_screen(TextDialog(file.base, text))
+
+    def action_used(self) -> None:
+        if (file := self.file) is not None:
+            self.dashboard.ask("used by", self._show_used(file))
+
+    async def _show_used(self, file: ModelFile) -> None:
+        """Read what is not read yet of the server's workflows, then show who uses the model."""
+        from comfytui.tui.screens.workflows import show_filtered
+        from comfytui.tui.shelf import used_by
+        from comfytui.tui.widgets.pick import Pick
+
+        await self.dashboard.stage.prepare("workflows")
+        shelf, connection, state = self._shelf, self.session.connection, self.session.state
+        if shelf is None or state is None:
+            return
+        for entry in [entry for entry in shelf.entries.values() if entry.unread]:
+            await shelf.fill(entry, connection.userdata if connection is not None else None)
+        files, jobs = used_by(shelf.entries.values(), file.name), jobs_with(state, file)
+        self._show_about(file)
+        word = max(file.base.split(), key=len, default=file.base)  # filters part words at blanks
+        choices = [f"Workflows: {plural(len(files), 'file')}"] if files else []
+        choices += [f"History: {plural(len(jobs), 'job')}"] if jobs else []
+        if not choices:
+            self.dashboard.say(f"no workflow here and no job in the history uses {file.base}")
+            return
+        chosen = await self.app.push_screen_wait(Pick(f"who uses {file.base}", choices)) if len(choices) > 1 else 0
+        if chosen is None:
+            return
+        if choices[chosen].startswith("Workflows"):
+            await show_filtered(self.dashboard, f"model:{word}")
+        else:
+            await self._show_jobs(word)
+
+    async def _show_jobs(self, word: str) -> None:
+        await self.dashboard.action_show("history")
+        view = self.dashboard.stage.of("history")
+        if view is not None:
+            view.add_class("-filter")
+            view.query_one("#history-filter", Input).value = f"model:{word.removesuffix('.safetensors')}"
+
+    def action_switch_pane(self) -> None:
+        self._show_pane(PANES[(PANES.index(self._pane) + 1) % len(PANES)])
+
+    def action_reload(self) -> None:
+        if self._models is not None:
+            self._models.forget()
+            self._facts.clear()
+            self._show()
+            self._load()
+
+    def go_back(self) -> bool:
+        if self._pane != "files":
+            self._show_pane("files")
+            return True
+        if self.has_class("-searching"):
+            self.remove_class("-searching")
+            self.query_one(Input).value = ""
+            self._list.focus()
+            return True
+        return False
+
+    # Layout
+
+    def _show_pane(self, pane: str) -> None:
+        self._pane = pane
+        self._lay_out()
+        shown = {"folders": self._folders, "files": self._list, "card": self._card}[pane]
+        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
+        if pane == "card":
+            self.call_after_refresh(self._show_card)  # wrapped to its width, which is known then
+
+    def _lay_out(self) -> None:
+        narrow = self.app.size.width < 120
+        self.set_class(narrow, "-narrow")
+        self._folders.styles.width = "1fr" if narrow else FOLDERS
+        for pane in PANES:
+            self.set_class(pane == self._pane, f"-show-{pane}")
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._lay_out()
+        self.call_after_refresh(self._show_card)
