@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from comfytui.settings.schema import Profile, Settings
 from comfytui.state.model import Phase
 from comfytui.tui.app import Dashboard
 from tests.support.replay import FakeComfy, txt2img
+from tests.support.samples import OBJECT_INFO
 from tests.tui.support import line, settle, text, until
 
 
@@ -30,7 +32,7 @@ async def fleet(
 ) -> AsyncIterator[tuple[Pilot[Any], Dashboard, list[FakeComfy]]]:
     """A dashboard whose settings name so many servers, box-0 first; all of them are live."""
     async with AsyncExitStack() as stack:
-        servers = [await stack.enter_async_context(FakeComfy()) for _ in range(count)]
+        servers = [await stack.enter_async_context(FakeComfy(object_info=deepcopy(OBJECT_INFO))) for _ in range(count)]
         named = {f"box-{n}": Profile(url=server.url) for n, server in enumerate(servers)}
         for name, profile in named.items():
             files.change(f"servers.{name}.url", profile.url)
@@ -168,3 +170,81 @@ async def test_servers_that_are_not_looked_at_are_asked_for_little() -> None:
         await pilot.press("6")
         await settle(pilot)
         assert other.attention
+
+
+# A job for another server
+
+
+async def elsewhere(pilot: Pilot[Any], app: Dashboard, name: str = "box-1") -> None:
+    await pilot.press("greater_than_sign")
+    await until(pilot, lambda: "send to which server?" in text(app), "the choice")
+    await pilot.press(*name, "enter")
+
+
+async def test_a_waiting_job_is_moved_to_another_server() -> None:
+    async with fleet(2) as (pilot, app, (first, _)):
+        first.hold("3", 1)
+        connection, other = app.session.fleet.get("box-0"), app.session.fleet.get("box-1")
+        assert connection is not None and other is not None
+        for seed in (1, 77):
+            await connection.submit(txt2img(seed=seed), name="job")
+        await until(pilot, lambda: len(connection.state.waiting) == 1, "the queue")
+        await pilot.press("2", "G")
+        await settle(pilot)
+        await elsewhere(pilot, app)
+        await until(pilot, lambda: "Take it out there when box-1 has it?" in text(app), "the question")
+        await pilot.press("y")
+        await until(pilot, lambda: other.state.history != (), "the job on the other server")
+        assert [job.facts.seed for job in other.state.jobs.values()] == [77]
+        await until(pilot, lambda: not connection.state.waiting, "the empty queue")
+        first.release()
+
+
+async def test_what_the_other_server_lacks_is_told_before_anything_is_sent() -> None:
+    async with fleet(2) as (pilot, app, (_, second)):
+        del second.object_info["VAEDecode"]
+        second.object_info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"] = [["demo_v2.safetensors"]]
+        first, other = app.session.fleet.get("box-0"), app.session.fleet.get("box-1")
+        assert first is not None and other is not None
+        await first.submit(txt2img(), name="job")
+        await until(pilot, lambda: first.state.history != (), "the job")
+        await pilot.press("3")
+        await until(pilot, lambda: app.view is not None and app.view.job is not None, "its entry")
+        await elsewhere(pilot, app)
+        await until(pilot, lambda: "box-1 lacks this" in text(app), "what is lacking")
+        shown = text(app)
+        assert "VAEDecode" in shown
+        assert "demo.safetensors (it has demo_v2.safetensors)" in shown
+        await pilot.press("n")
+        await settle(pilot)
+        assert not other.state.jobs
+
+
+async def test_the_pictures_that_a_job_reads_come_along() -> None:
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "mine.png"}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    }
+    async with fleet(2) as (pilot, app, (one, two)):
+        one.object_info["LoadImage"]["input"]["required"]["image"] = [["mine.png"], {"image_upload": True}]
+        one.files["input", "", "mine.png"] = b"the picture"
+        first, other = app.session.fleet.get("box-0"), app.session.fleet.get("box-1")
+        assert first is not None and other is not None
+        await first.submit(graph, name="job")
+        await until(pilot, lambda: first.state.history != (), "the job")
+        await pilot.press("3")
+        await until(pilot, lambda: app.view is not None and app.view.job is not None, "its entry")
+        await elsewhere(pilot, app)
+        await until(pilot, lambda: len(other.state.history) == 1, "the job on the other server")
+        assert two.files["input", "", "mine.png"] == b"the picture"
+
+
+async def test_without_another_server_it_says_so() -> None:
+    async with fleet(1) as (pilot, app, _):
+        connection = app.session.connection
+        assert connection is not None
+        await connection.submit(txt2img(), name="job")
+        await pilot.press("3")
+        await until(pilot, lambda: app.view is not None and app.view.job is not None, "its entry")
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "No other server is connected" in text(app), "the reason")

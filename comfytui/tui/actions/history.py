@@ -66,5 +66,9 @@ HISTORY = (
     ),
     Action("history.delete", "delete", "x", "Delete jobs on the server; files stay.", WHERE, "delete", can_delete),
     Action("history.traceback", "traceback", "t", "Show where a failed job failed.", WHERE, "traceback", on_failed),
+    Action(
+        "history.elsewhere", "to another server", "greater_than_sign",
+        "Send the job to another server; what that one lacks is told before.", "history", "elsewhere", on_job, footer=False,
+    ),
     Action("history.new", "add", "a", "Choose a workflow and run it.", WHERE, "new_run", footer=False),
 )  # fmt: skip

@@ -42,5 +42,15 @@ LIVE = (
     Action(
         "live.toggle", "preview/log", "v", "Switch panes where only one fits; show the engine's log.", "live", "panes"
     ),
+    Action(
+        "live.elsewhere",
+        "to another server",
+        "greater_than_sign",
+        "Send the job to another server; what that one lacks is told before.",
+        "live",
+        "elsewhere",
+        on_job,
+        footer=False,
+    ),
     Action("live.edit", "edit & run", "e", "Change the job's inputs, then run it.", "live", "edit", on_job),
 )

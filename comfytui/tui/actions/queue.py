@@ -50,5 +50,15 @@ QUEUE = (
     Action("queue.seed", "other seed", "R", "Queue it again with another seed.", "queue", "other_seed", can_submit),
     Action("queue.save", "save as file", "s", "Write the job's workflow to a file.", "queue", "save", on_job),
     Action("queue.new", "add", "a", "Choose a workflow and run it.", "queue", "new_run"),
+    Action(
+        "queue.elsewhere",
+        "to another server",
+        "greater_than_sign",
+        "Send the job to another server; what that one lacks is told before.",
+        "queue",
+        "elsewhere",
+        on_job,
+        footer=False,
+    ),
     Action("queue.clear", "clear", "D", "Take every waiting job out of the queue.", "queue", "clear", can_clear),
 )

@@ -107,6 +107,26 @@ class JobView(ScreenView):
             hold=hold,
         )
 
+    def action_elsewhere(self) -> None:
+        if jobs := self.marked:
+            self._ask("send to another server", self._elsewhere(jobs))
+
+    async def _elsewhere(self, jobs: tuple[Job, ...]) -> None:
+        from comfytui.tui import elsewhere
+        from comfytui.tui.wording import plural
+
+        name = await elsewhere.choose(self.dashboard)
+        sent = 0
+        for job in jobs if name is not None else ():
+            try:
+                sent += await elsewhere.send(self.dashboard, str(name), job, await self._graph(job), _ui_form(job))
+            except Refused as error:
+                from comfytui.tui import refusals
+
+                await refusals.show(self.dashboard, job.graph, error)
+        if sent:
+            self.dashboard.say(f"queued on {name}" if sent == 1 else f"{plural(sent, 'job')} queued on {name}")
+
     def action_edit(self) -> None:
         if (job := self.job) is not None:
             self._ask("edit", self._edit(job))
