@@ -5,7 +5,7 @@ more encoder beside these two: it takes the same picture and cell box.
 """
 
 from comfytui.tui.pictures.decode import MAX_PIXELS, PictureError, decode
-from comfytui.tui.pictures.delta import changed, price
+from comfytui.tui.pictures.delta import Difference, changed, difference, price
 from comfytui.tui.pictures.depth import Depth, depth_of_terminal
 from comfytui.tui.pictures.halfblock import Drawn, Grid, halfblock
 from comfytui.tui.pictures.render import render
@@ -15,6 +15,7 @@ from comfytui.tui.pictures.shades import shades
 __all__ = [
     "MAX_PIXELS",
     "Depth",
+    "Difference",
     "Drawn",
     "Fit",
     "Grid",
@@ -22,6 +23,7 @@ __all__ = [
     "changed",
     "decode",
     "depth_of_terminal",
+    "difference",
     "fit_cells",
     "halfblock",
     "price",

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.style import Style
 from textual.strip import Strip
 
 BRIDGE: Final = 3  # equal cells between two changes: sending them is cheaper than moving the cursor over them
 MOVE: Final = 9  # bytes of a move of the cursor
+
+
+class Difference(NamedTuple):
+    """Where a line differs, from the first column to the one after the last, and what the cells that differ cost to send."""
+
+    start: int
+    end: int
+    price: int
+
+
+NOTHING: Final = Difference(0, 0, 0)
+
+
+def difference(old: Strip | None, new: Strip) -> Difference:
+    """What of a line has to be sent. One span: composing several apart costs more time than comparing cells once more
+    where they are written, and that is done anyway."""
+    spans = changed(old, new)
+    if not spans:
+        return NOTHING
+    whole = spans == [(0, new.cell_length)]
+    cost = price(new) if whole else sum(price(new.crop(*span)) for span in spans)
+    return Difference(spans[0][0], spans[-1][1], cost)
 
 
 def changed(old: Strip | None, new: Strip) -> list[tuple[int, int]]:

@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 from rich._palettes import EIGHT_BIT_PALETTE
-from rich.color import Color
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from comfytui.tui.pictures.depth import Depth
+from comfytui.tui.terminal.thrift import PLAIN, set_pen
 
 BYTES_PER_CELL: Final = 22  # 60×30 cells in under 40 kB: two previews a second on a 100 kB/s link
 LEAST_BYTES: Final = 6_000  # a thumbnail of a hundred cells may have them all different
@@ -148,22 +149,26 @@ def _style_of(depth: Depth) -> Callable[[Pixel, Pixel], Style]:
     return _style_8bit if depth is Depth.EIGHT_BIT else _style_rgb
 
 
-# The caches below also keep each style's rendered codes (rich stores them in the style), which is what costs time.
+# The caches below also keep each style's codes, which are worked out here, in the picture's thread: every preview brings
+# a thousand new colours, and they would else be worked out while it is composed, on the event loop.
 
 
 @lru_cache(maxsize=16384)
 def _style_rgb(top: Pixel, bottom: Pixel) -> Style:
-    if top == bottom:
-        return Style.from_color(None, Color.from_rgb(*bottom))
-    return Style.from_color(Color.from_rgb(*top), Color.from_rgb(*bottom))
+    front = None if top == bottom else Color.from_rgb(*top)
+    return _with_codes(Style.from_color(front, Color.from_rgb(*bottom)), ColorSystem.TRUECOLOR)
 
 
 @lru_cache(maxsize=16384)
 def _style_8bit(top: Pixel, bottom: Pixel) -> Style:
     numbers = _xterm_numbers()
-    if top == bottom:
-        return Style.from_color(None, Color.from_ansi(numbers[bottom]))
-    return Style.from_color(Color.from_ansi(numbers[top]), Color.from_ansi(numbers[bottom]))
+    front = None if top == bottom else Color.from_ansi(numbers[top])
+    return _with_codes(Style.from_color(front, Color.from_ansi(numbers[bottom])), ColorSystem.EIGHT_BIT)
+
+
+def _with_codes(style: Style, system: ColorSystem) -> Style:
+    set_pen(PLAIN, Strip.render_ansi(style, system))  # the codes are kept in the style, what they mean by `set_pen`
+    return style
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,7 @@ BRIDGE: Final = 5  # equal cells that are sent again, because a move over them i
 
 Cell = tuple[str, Pen]
 _TEXT, _PEN = itemgetter(0), itemgetter(1)
+_RESET: Final = ("0", "")  # codes that end all colours and attributes: every second one that Rich writes
 UNKNOWN: Final[Cell] = ("", PLAIN)
 Box = tuple[int, int, int, int]  # first column from 0, first row from 1, the column after the last, the last row
 LONGEST: Final = 10_000  # columns
@@ -146,7 +147,7 @@ def _cells(text: str, pen: Pen) -> tuple[list[Cell] | None, Pen]:
     parts = SGR.split(text.replace("\n", "").replace("\r", ""))
     for at, part in enumerate(parts):
         if at % 2:
-            pen = set_pen(pen, part)
+            pen = set_pen(pen, part) if part not in _RESET else PLAIN
         elif part and cells is not None:
             if not _narrow(part):
                 cells = None

@@ -46,7 +46,7 @@ def thrifty(drawing: str) -> str:
     return "".join(out)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def set_pen(pen: Pen, codes: str) -> Pen:
     """The pen after an SGR sequence with these codes."""
     front, back, attributes = pen
@@ -78,9 +78,23 @@ def set_pen(pen: Pen, codes: str) -> Pen:
     return Pen(front, back, attributes)
 
 
-@lru_cache(maxsize=8192)
 def change(now: Pen, want: Pen) -> str:
     """The shortest sequence from one pen to the other."""
+    if now.attributes or want.attributes:
+        return _change(now, want)
+    # Colours alone, as in a picture, where no two changes are alike: a cache would only cost.
+    front, back = want.front, want.back
+    if now.back == back:
+        return f"\x1b[{front or '39'}m" if back else f"\x1b[{front or '0'}m"
+    if now.front == front:
+        return f"\x1b[{back or '49'}m" if front else f"\x1b[{back or '0'}m"
+    if front and back:
+        return f"\x1b[{front};{back}m"
+    return f"\x1b[0;{front or back}m" if front or back else "\x1b[0m"
+
+
+@lru_cache(maxsize=8192)
+def _change(now: Pen, want: Pen) -> str:
     if want == PLAIN:
         return "\x1b[0m"
     anew = _sgr("0", *sorted(want.attributes), want.front, want.back)

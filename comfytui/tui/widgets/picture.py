@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -13,13 +13,14 @@ from textual.widget import Widget
 
 from comfytui.tui.pictures import (
     Depth,
+    Difference,
     Drawn,
     Fit,
     Grid,
     PictureError,
-    changed,
     decode,
     depth_of_terminal,
+    difference,
     fit_cells,
     price,
     render,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from comfytui.tui.terminal.link import Link
 
 STILL = 2  # a picture that stays may cost so many times what a preview may: it is sent once, and in slices
-SPANS = 8  # of a line that are sent apart; more are sent as one
 
 
 class Picture(Widget):
@@ -79,7 +79,9 @@ class Picture(Widget):
         self._image: Image.Image | None = None
         self._reason = placeholder
         self._lines: list[Strip] = []  # as they are shown
+        self._price = 0  # bytes of all of them
         self._cells: Grid = []  # of `_lines`, once all of them are
+        self._ink: Style | None = None  # while lines are rendered
         self._stale = False  # what is wanted differs from what `_lines` shows
         self._drawing = False
         self._drawn_for = Size(0, 0)
@@ -132,7 +134,7 @@ class Picture(Widget):
     def on_hide(self) -> None:
         # What is shown again is repainted whole, before we are asked. On a slow link it starts empty, and is sent in
         # slices, so that the screen that was asked for does not wait for its picture.
-        if self._lines and sum(map(price, self._lines)) > self._plan.slice:
+        if self._lines and self._price > self._plan.slice:
             self._lines, self._cells = [], []
             self._uncover()
 
@@ -154,7 +156,7 @@ class Picture(Widget):
                     await self._turn()
                 self._stale, self._drawn_for = False, self.size
                 serial, data, moving = self._serial, self._data, self._moving
-                before = self._cells if moving else None
+                before = _Shown(tuple(self._lines), self._cells if moving else None)
                 drawn = await asyncio.to_thread(_make, self._image if data is None else data, self._box(), before)
                 if self._key is None:  # cleared meanwhile
                     continue
@@ -227,24 +229,22 @@ class Picture(Widget):
         lines = drawn.lines
         if not self._fits(lines):
             first = [Strip.blank(line.cell_length, self.rich_style) for line in lines]
-            if sum(map(price, lines)) <= self._plan.slice:
+            self._price = drawn.price
+            if drawn.price <= self._plan.slice:
                 self._put_all(lines, drawn.reason)
                 self._cells = drawn.cells
                 return
             self._put_all(first, drawn.reason)
         self._cells = []  # neither the old nor the new until all is sent
-        self._reason = drawn.reason
+        self._reason, self._price = drawn.reason, drawn.price
         regions: list[Region] = []
         serial, at, cost = self._serial, self._plan.slice, 0
         for y, line in enumerate(lines):
             if not self._fits(lines):  # another size, or cleared, while a slice was on its way
                 return
-            spans = changed(self._lines[y], line)
-            if not spans:
+            start, end, more = drawn.difference(y, self._lines[y])
+            if start == end:
                 continue
-            if len(spans) > SPANS:
-                spans = [(spans[0][0], spans[-1][1])]
-            more = sum(price(line.crop(*span)) for span in spans)
             if regions and cost + more > at:
                 self.refresh(*regions)
                 regions, cost = [], 0
@@ -253,7 +253,7 @@ class Picture(Widget):
                     return  # a still one that is not wanted any more; one of a stream is finished, or none ever is
             self._lines[y] = line
             left, top = self._place(lines)
-            regions += [Region(left + x, top + y, end - x, 1) for x, end in spans]
+            regions.append(Region(left + start, top + y, end - start, 1))
             cost += more
         self._cells = drawn.cells
         if regions:
@@ -268,8 +268,7 @@ class Picture(Widget):
 
     def _fits(self, lines: list[Strip]) -> bool:
         """Whether `lines` have the size of what is shown."""
-        shown = self._lines
-        return bool(lines) and len(lines) == len(shown) and lines[0].cell_length == shown[0].cell_length
+        return _alike(self._lines, lines)
 
     def _place(self, lines: list[Strip]) -> tuple[int, int]:
         """Where the lines stand in the box: column, row."""
@@ -285,9 +284,16 @@ class Picture(Widget):
     def render(self) -> RenderResult:
         return self._reason  # only for what measures or copies the widget; the screen comes from render_line
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._ink = self.rich_style  # once: it walks all the styles of all ancestors
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._ink = None
+
     def render_line(self, y: int) -> Strip:
         width, height = self.size
-        base = self.rich_style
+        base = self.rich_style if self._ink is None else self._ink
         lines = self._lines
         if lines and len(lines) <= height and lines[0].cell_length <= width:
             row = y - (height - len(lines)) // 2
@@ -314,17 +320,33 @@ class _Box(NamedTuple):
     plan: Plan | None  # of a stream: what the link takes decides the size too
 
 
+class _Shown(NamedTuple):
+    """What is on the screen while a picture is drawn."""
+
+    lines: tuple[Strip, ...]
+    cells: Grid | None  # of a stream: cells that hardly change are kept
+
+
 class _Made(NamedTuple):
-    """What came out: lines, or the reason why there are none."""
+    """What came out: lines, or the reason why there are none; and how they differ from what was shown then."""
 
     image: Image.Image | None
     lines: list[Strip]
     cells: Grid
     reason: str
+    price: int = 0  # bytes of all lines
+    before: tuple[Strip, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+    def difference(self, y: int, shown: Strip) -> Difference:
+        """How line `y` differs from the one that is shown now; worked out again only if that is another one since."""
+        if y < len(self.differences) and self.before[y] is shown:
+            return self.differences[y]
+        return difference(shown, self.lines[y])
 
 
-def _make(source: bytes | Image.Image | None, box: _Box, before: Grid | None) -> _Made:
-    """Decode if it is not decoded yet, then encode. Runs in a thread."""
+def _make(source: bytes | Image.Image | None, box: _Box, before: _Shown) -> _Made:
+    """Decode if it is not decoded yet, encode, and compare with what is shown. Runs in a thread: all of it is slow."""
     try:
         image = decode(source or b"") if source is None or isinstance(source, bytes) else source
     except PictureError as error:
@@ -332,9 +354,16 @@ def _make(source: bytes | Image.Image | None, box: _Box, before: Grid | None) ->
     columns, rows = box.cols, box.rows
     if box.plan is not None and box.fit is Fit.CONTAIN:
         columns, rows = box.plan.cells(*fit_cells(*image.size, columns, rows))
-    drawn: Drawn = render(image, columns, rows, box.depth, fit=box.fit, budget=box.budget, before=before)
+    drawn: Drawn = render(image, columns, rows, box.depth, fit=box.fit, budget=box.budget, before=before.cells)
     reason = "" if drawn.lines else f"picture {image.width}×{image.height} (pictures are off)"
-    return _Made(image, drawn.lines, drawn.cells, reason)
+    pairs = zip(before.lines, drawn.lines, strict=False)
+    differences = tuple(difference(was, now) for was, now in pairs) if _alike(before.lines, drawn.lines) else ()
+    return _Made(image, drawn.lines, drawn.cells, reason, sum(map(price, drawn.lines)), before.lines, differences)
+
+
+def _alike(some: Sequence[Strip], others: Sequence[Strip]) -> bool:
+    """Whether pictures have the same size, and any."""
+    return bool(others) and len(some) == len(others) and some[0].cell_length == others[0].cell_length
 
 
 def _plain(strip: Strip) -> bool:

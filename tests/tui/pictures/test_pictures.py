@@ -22,7 +22,9 @@ from comfytui.tui.pictures import (
     changed,
     decode,
     depth_of_terminal,
+    difference,
     fit_cells,
+    price,
     scale,
 )
 from comfytui.tui.pictures import halfblock as encode
@@ -281,6 +283,21 @@ def test_of_a_stream_only_what_changed_is_sent_again() -> None:
     third = draw(hardly, 40, 20, Depth.TRUECOLOR, before=second.cells, budget=100_000)
     spans = {y: changed(old, new) for y, (old, new) in enumerate(zip(second.lines, third.lines, strict=True))}
     assert all(spans[y] and spans[y][-1][1] <= 11 for y in range(5)) and not any(spans[y] for y in range(6, 20))
+
+
+def test_what_differs_of_a_line_lies_within_one_span_and_costs_no_more_than_the_line() -> None:
+    image = Image.radial_gradient("L").convert("RGB")
+    old = render(image, 40, 20, Depth.TRUECOLOR, budget=100_000)
+    image.paste("red", (20, 0, 60, 250))
+    image.paste("blue", (180, 0, 200, 250))
+    new = render(image, 40, 20, Depth.TRUECOLOR, budget=100_000)
+    for was, now in zip(old, new, strict=True):
+        start, end, cost = difference(was, now)
+        spans = changed(was, now)
+        assert (start, end) == ((spans[0][0], spans[-1][1]) if spans else (0, 0))
+        assert cost <= price(now)
+        assert difference(now, now) == (0, 0, 0)
+    assert difference(None, new[0]) == (0, 40, price(new[0]))
 
 
 def test_a_long_stream_does_not_drift_from_the_picture() -> None:

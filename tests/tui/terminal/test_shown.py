@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfytui.tui.terminal.shown import Shown
-from comfytui.tui.terminal.thrift import thrifty
+from comfytui.tui.terminal.thrift import SGR, Pen, change, set_pen, thrifty
 
 COLUMNS, ROWS = 24, 5
 PENS = ["", "1", "7", "31", "38;5;200", "38;2;1;2;3", "48;2;9;9;9", "38;2;1;2;3;48;2;9;9;9", "1;4;38;2;1;2;3"]
@@ -82,3 +82,18 @@ def test_what_is_no_drawing_goes_as_it_is() -> None:
     shown.update(text)
     assert shown.update("\x1b[1;1H\x1bPq#0\x1b\\") == "\x1b[1;1H\x1bPq#0\x1b\\"
     assert "hello" in shown.update(text)  # nothing is known after it
+
+
+pen = st.builds(Pen, st.sampled_from(["", "31", "38;2;1;2;3", "38;5;9"]), st.sampled_from(["", "41", "48;2;9;9;9"]),
+                st.sets(st.sampled_from(["1", "4", "7"])).map(frozenset))  # fmt: skip
+
+
+@given(pen, pen)
+def test_a_change_of_pen_leads_to_the_wanted_one_and_is_no_longer_than_starting_anew(now: Pen, want: Pen) -> None:
+    codes = change(now, want)
+    reached = now
+    for sequence in SGR.findall(codes):
+        reached = set_pen(reached, sequence)
+    assert reached == want
+    anew = ";".join(filter(None, ["0", *sorted(want.attributes), want.front, want.back]))
+    assert len(codes) <= len(f"\x1b[{anew}m")
