@@ -528,9 +528,20 @@ def _tunnelled(target: Target, context: ssl.SSLContext | bool) -> httpx.AsyncHTT
     return httpx.AsyncHTTPTransport(uds=target.via.path, verify=context, limits=LIMITS, trust_env=False)
 
 
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """The TLS library's own words behind an exception: a server that wants a certificate says so with the first answer only."""
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None or isinstance(seen, ssl.SSLError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def why_unreachable(target: Target, error: BaseException) -> str:
     """A sentence for an exception of the network, and what to do about it."""
-    text = sanitize.line(target.scrubbed(str(error)) or type(error).__name__, 200).rstrip(".")
+    said = str(_tls_error(error) or error) or type(error).__name__
+    text = sanitize.line(target.scrubbed(said), 200).rstrip(".")
     low = text.lower()
     if "certificate required" in low or "certificate_required" in low or "alert bad certificate" in low:
         return f"{target.label} wants a certificate of ours ({text}). Name cert and key in the server's settings."
@@ -538,6 +549,11 @@ def why_unreachable(target: Target, error: BaseException) -> str:
         return (
             f"{target.label}: its certificate is not trusted ({text}). "
             "Name its CA bundle (ca) in the server's settings, or turn verification off (verify = false)."
+        )
+    if isinstance(error, httpx.ReadError) and target.url.startswith("https:") and target.certificate is None:
+        # Its alert is often overtaken by the end of the connection.
+        return (
+            f"{target.label} broke the connection off ({text}). If it wants a certificate of ours, name cert and key."
         )
     if "ssl" in low or "wrong version number" in low or "tls" in low:
         return f"{target.label} does not speak TLS as expected ({text}). Try http:// instead of https://."

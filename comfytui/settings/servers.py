@@ -33,44 +33,45 @@ def meant(settings: Settings, given: str | None = None) -> tuple[str, Profile]:
 
 
 def chosen(settings: Settings, given: str | None = None, *, variable: bool = True) -> Profile:
-    """The profile of `given`, else of the variable COMFYTUI_SERVER, else of the settings; with its secrets as they are sent.
+    """What `meant` gives, with its secrets as they are sent. Blocks while a command tells one: call it in a thread.
 
-    A name of `[servers]` gives that profile, everything else is an address. Blocks while a command tells a secret: call
-    it in a thread. `variable`: a server without credentials of its own gets the token of COMFYTUI_TOKEN; not when
-    it is one of many that are connected, for the token is meant for the one that the user chose. Our own
-    engine, known by its address, gets the token that it is started with. Raises SettingsError naming the key of a secret that cannot be had.
+    A server without credentials of its own gets the token of COMFYTUI_TOKEN, unless `variable` is False: the token is
+    meant for the server that the user chose, and not for all that are connected beside it. Our own engine,
+    known by its address, gets the token that it is started with. Raises SettingsError naming the key of a secret that
+    cannot be had.
     """
     name, profile = meant(settings, given)
     token = os.environ.get(TOKEN, "") if variable else ""
+    in_address = "@" in profile.url or "?" in profile.url
     if name not in settings.servers:
+        if in_address:  # it brings its own
+            return profile
         return replace(profile, token=resolve(token or _of_our_engine(settings.engine, profile.url), TOKEN))
     place = f"servers.{name}"
-    own = resolve(profile.token, f"{place}.token")
-    if not own and profile.token_file:
-        own = read_token(profile.token_file, f"{place}.token_file")
-    headers = {key: resolve(value, f"{place}.headers.{key}") for key, value in profile.headers.items()}
-    bare = not (own or profile.user or profile.query or headers or "@" in profile.url or "?" in profile.url)
-    return replace(
+    own = replace(
         profile,
-        token=token if bare else own,
+        token=read_token(profile.token_file, f"{place}.token_file")
+        if profile.token_file
+        else resolve(profile.token, f"{place}.token"),
         token_file="",
         user=resolve(profile.user, f"{place}.user"),
         password=resolve(profile.password, f"{place}.password"),
-        headers=headers,
+        headers={key: resolve(value, f"{place}.headers.{key}") for key, value in profile.headers.items()},
         query={key: resolve(value, f"{place}.query.{key}") for key, value in profile.query.items()},
         key_password=resolve(profile.key_password, f"{place}.key_password"),
     )
+    if own.token or own.user or own.query or own.headers or in_address:
+        return own
+    return replace(own, token=resolve(token, TOKEN))
 
 
 def written_secrets(settings: Settings) -> list[str]:
     """The credentials that stand in the settings and in our variables themselves, to be blotted out of a report."""
     found = [os.environ.get(TOKEN, ""), os.environ.get(ENGINE_TOKEN, ""), split_token(settings.engine.arguments)[1]]
-    for address in (settings.server, *(profile.url for profile in settings.servers.values())):
-        head, at, _ = address.partition("://")[2].rpartition("@")
-        found += [part for part in (head.partition(":")[2], address.partition("?")[2]) if part]
-        found += [value for _, value in parse_qsl(address.partition("?")[2])] + (
-            [unquote(head.partition(":")[2])] * bool(at)
-        )
+    for address in (os.environ.get(VARIABLE, ""), settings.server, *(each.url for each in settings.servers.values())):
+        head, _, query = address.partition("?")
+        password = head.rpartition("@")[0].rpartition("/")[2].partition(":")[2]
+        found += [password, unquote(password), query, *(value for _, value in parse_qsl(query))]
     for profile in settings.servers.values():
         found += [profile.token, profile.password, profile.key_password]
         found += [*profile.headers.values(), *profile.query.values()]

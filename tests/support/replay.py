@@ -37,8 +37,9 @@ import argparse
 import asyncio
 import itertools
 import json
+import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,8 +104,11 @@ class FakeComfy(Routes):
 
     def __init__(
         self, *, prefix: str = "", dialect: str = "new", object_info: dict[str, Any] | None = None,
-        step_delay: float = 0.0, token: str | None = None, port: int = 0,
+        step_delay: float = 0.0, token: str | None = None, port: int = 0, tls: ssl.SSLContext | None = None,
+        admits: Callable[[web.Request], bool] | None = None,
     ) -> None:  # fmt: skip
+        """`admits` looks at every request, the socket's too, and who is not let in gets a 401."""
+        self.tls, self.admits = tls, admits
         self.prefix, self.dialect, self.step_delay, self.token, self.port = prefix, dialect, step_delay, token, port
         self.object_info = OBJECT_INFO if object_info is None else object_info
         self.url = ""
@@ -148,10 +152,10 @@ class FakeComfy(Routes):
                 application.router.add_route(method, start + path, handler)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}{self.prefix}"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{self.prefix}"
         self._worker = asyncio.create_task(self._work())
 
     async def stop(self) -> None:

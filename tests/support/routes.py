@@ -35,6 +35,7 @@ class Routes:
     prefix: str
     dialect: str
     token: str | None
+    admits: Callable[[web.Request], bool] | None
     object_info: dict[str, Any]
     requests: list[Request]
     sockets: dict[str, web.WebSocketResponse]
@@ -87,6 +88,9 @@ class Routes:
         self.requests.append(Request(request.method, path, dict(request.query), body, dict(request.headers)))
         if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.Response(status=401)
+        if self.admits is not None and not self.admits(request):
+            said = f"no entry for {request.path_qs} with {dict(request.headers)}"  # some proxies are that talkative
+            return web.json_response({"error": {"message": said}}, status=401)
         scripted = self._answers.get((request.method, path))
         if isinstance(scripted, web.Response):
             return web.Response(status=scripted.status, body=scripted.body, headers=scripted.headers)
