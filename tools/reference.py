@@ -17,8 +17,10 @@ KEYS, ENGINE = ROOT / "docs" / "keys.md", ROOT / "docs" / "engine.md"
 def keys_page() -> str:
     """docs/keys.md, from the registry of actions."""
     from comfytui.tui import actions
+    from comfytui.tui.actions.dialogs import TITLES
 
     titles = {actions.APP: "Everywhere", actions.LIST: "In every list"} | {s.id: s.title for s in actions.SCREENS}
+    titles |= TITLES
     lines = [
         "# Keys",
         "",

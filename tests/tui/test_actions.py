@@ -21,6 +21,21 @@ MEANINGS = {
     "slash": {"filter", "search"},
 }
 
+# Where the actions are that are on several screens.
+COMMON = {
+    "help": ("screens.help", "HelpScreen"),
+    "dialog": ("widgets.text_dialog", "TextDialog"),
+    "typing": ("widgets.pick", "Pick"),
+    "confirm": ("widgets.confirm", "Confirm"),
+    "text": ("widgets.text_dialog", "TextDialog"),
+    "pick": ("widgets.pick", "Pick"),
+    "form": ("widgets.form", "ValueInput"),
+    "seeds": ("widgets.form", "SeedModes"),
+    "gallery": ("widgets.gallery", "Gallery"),
+    "compare": ("screens.history_compare", "CompareScreen"),
+    "outputs": ("widgets.outputs_dialog", "OutputsDialog"),
+}
+
 
 def test_ids_are_unique_and_begin_with_their_target() -> None:
     ids = [action.id for action in ACTIONS]
@@ -51,9 +66,16 @@ def test_every_action_has_its_method() -> None:
         targets[spec.id] = getattr(importlib.import_module(module), name)
     targets[APP] = importlib.import_module("comfytui.tui.app").Dashboard
     targets[LIST] = importlib.import_module("comfytui.tui.widgets.line_list").LineList
+    for where, place in COMMON.items():
+        targets[where] = getattr(importlib.import_module(f"comfytui.tui.{place[0]}"), place[1])
     for action in ACTIONS:
         method = re.sub(r"\(.*", "", action.method)
-        assert hasattr(targets[action.where], f"action_{method}"), action.id
+        where = targets[action.where]
+        if method.startswith("app."):
+            where, method = targets[APP], method.removeprefix("app.")
+        elif action.id in ("form.enter", "form.accept"):
+            where = importlib.import_module("comfytui.tui.widgets.field_dialog").FieldDialog
+        assert hasattr(where, f"action_{method}"), action.id
 
 
 def test_every_description_is_a_sentence() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from comfytui.tui.actions.situation import Allowed, always
 
-APP = "app"  # the target of what works everywhere
+APP = "app"  # the target of what works everywhere; its keys with ctrl work while one types
 LIST = "list"  # moving in any list; bound by the lists themselves
 
 
@@ -22,6 +22,7 @@ class Action:
     method: Textual's action string on the target: `cancel`, `show('queue')`
     allowed: whether it makes sense now; if not, the key does nothing and the footer leaves it out
     footer: False keeps it out of the footer (it stays in the help and the palette)
+    first: the key works before what has the focus sees it: in a text field, where it would be typed
     """
 
     id: str
@@ -32,3 +33,4 @@ class Action:
     method: str
     allowed: Allowed = always
     footer: bool = True
+    first: bool = False

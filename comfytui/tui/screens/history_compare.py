@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from comfytui.tui import job_details, parameters
+from comfytui.tui import actions, job_details, parameters
 from comfytui.tui.screens.job_view import pictures_of
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.picture import Picture
@@ -33,14 +32,7 @@ SAME = "They were asked the same, with the same values."
 class CompareScreen(ModalScreen[None]):
     """Takes the whole screen. Pictures above, differences below; `v` gives all the room to one of them."""
 
-    BINDINGS: ClassVar = [
-        Binding("escape,q,c", "leave", "leave"),
-        Binding("v", "view", "pictures, or differences"),
-        Binding("right_square_bracket", "picture(1)", "next pictures"),
-        Binding("left_square_bracket", "picture(-1)", "pictures before"),
-        Binding("x", "swap", "change sides"),
-        Binding("y", "copy", "copy the differences"),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("compare")]
     CSS = """
     CompareScreen { background: $role-background; }
     CompareScreen #compare-pictures { height: 1fr; }

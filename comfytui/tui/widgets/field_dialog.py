@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from comfytui.client import sanitize
+from comfytui.tui import actions
+from comfytui.tui.widgets.field_words import tip, told
 from comfytui.tui.widgets.form import Edited, FormLine, PromptArea
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.inputs import Field
@@ -25,11 +26,7 @@ Parse = Callable[[Field, str], Any]
 class FieldDialog(ModalScreen[str | None]):
     """Answers with a text that `parse` accepts, None when it was left."""
 
-    BINDINGS: ClassVar = [
-        Binding("escape", "leave", "leave"),
-        Binding("enter", "enter", show=False, priority=True),
-        Binding("f5,ctrl+j,ctrl+enter", "accept", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("typing"), *actions.bindings("form", "enter", "accept")]
     CSS = "FieldDialog .dialog { width: 80; max-width: 95%; }"
 
     def __init__(self, field: Field, parse: Parse) -> None:
@@ -42,7 +39,7 @@ class FieldDialog(ModalScreen[str | None]):
             dialog.border_title = Content(sanitize.line(f"{field.title} · {field.input}"))
             dialog.border_subtitle = Content("F5 accept · esc" if field.multiline else "enter · esc")
             yield FormLine([field], [sanitize.line(field.input)])
-            yield Static(Text(_told(field)), classes="dim")
+            yield Static(Text(f"{told(field)}\n{tip(field)}".strip()), classes="dim")
 
     def on_mount(self) -> None:
         editor = self.query_one(FormLine).editor(self._field.place)
@@ -76,13 +73,3 @@ class FieldDialog(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-def _told(field: Field) -> str:
-    """Kind, range, default and the server's words about it."""
-    text = field.kind
-    if field.min is not None or field.max is not None:
-        text += f" from {'…' if field.min is None else field.min} to {'…' if field.max is None else field.max}"
-    if field.default not in (None, ""):
-        text += f", by default {field.default}"
-    return sanitize.block(f"{text}\n{field.tooltip}".strip())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from comfytui.client import sanitize
+from comfytui.tui import actions
 from comfytui.tui.draft import SeedMode
 from comfytui.tui.wording import cut_middle
 from comfytui.workflow.graph import Place
@@ -81,12 +81,7 @@ class Pick(Message):
 class ValueInput(Input):
     """One value on one line. Up and down move to the line before and after, as in any form."""
 
-    BINDINGS: ClassVar = [
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("ctrl+up", "step(1)", show=False),
-        Binding("ctrl+down", "step(-1)", show=False),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("form", "before", "next", "more", "less", "much_more", "much_less")]
 
     def __init__(self, field: Field) -> None:
         super().__init__(shown(field.value).replace("\n", " "), compact=True, select_on_focus=False)
@@ -149,12 +144,7 @@ class PromptArea(TextArea):
 class SeedModes(Widget, can_focus=True):
     """What becomes of the seed: three words, one of them chosen."""
 
-    BINDINGS: ClassVar = [
-        Binding("left", "move(-1)", show=False),
-        Binding("right,space,enter", "move(1)", show=False),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("seeds")]
     COMPONENT_CLASSES: ClassVar = {"seed--chosen", "seed--other"}
     DEFAULT_CSS = """
     SeedModes { width: 30; height: 1; margin-left: 2; }

@@ -40,7 +40,7 @@ class Gallery(GridList):
     which keys are on screen, so that what has been scrolled away need not be fetched any more.
     """
 
-    BINDINGS = [*bindings(LIST), ("h,left", "left"), ("l,right", "right")]
+    BINDINGS = [*bindings(LIST), *bindings("gallery")]
 
     def __init__(
         self,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from comfytui.client.errors import ClientError
+from comfytui.tui import actions
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut, cut_middle, file_size, one_line, plural
@@ -37,11 +37,7 @@ class Outputs(LineList):
 class OutputsDialog(ModalScreen[tuple[int, ...] | None]):
     """Answers with the places of the outputs to save, None when it was left. A text is shown below the list."""
 
-    BINDINGS: ClassVar = [
-        Binding("escape,q", "leave", "leave"),
-        Binding("s", "save", "save"),
-        Binding("y", "copy", "copy the name or the text"),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("dialog"), *actions.bindings("outputs")]
     CSS = """
     OutputsDialog .dialog { width: 100; max-width: 96%; height: auto; max-height: 90%; }
     OutputsDialog LineList { height: auto; min-height: 1; max-height: 16; scrollbar-size: 1 1; }

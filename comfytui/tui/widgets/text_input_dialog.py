@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+
+from comfytui.tui import actions
 
 
 class TextInputDialog(ModalScreen[str | None]):
     """Answers with what was typed, None when it was left."""
 
-    BINDINGS = [Binding("escape", "leave", "leave")]
+    BINDINGS = [*actions.bindings("typing")]
     DEFAULT_CSS = "TextInputDialog Input { width: 60; max-width: 100%; background: $role-background; }"
 
     def __init__(self, question: str, value: str = "", hint: str = "", may_be_empty: bool = False) -> None:
