@@ -12,7 +12,7 @@ from textual.app import App
 from textual.containers import Container
 from textual.worker import Worker
 
-from comfytui.tui import actions
+from comfytui.tui import actions, warming
 from comfytui.tui.actions import APP
 from comfytui.tui.messages import Messages
 from comfytui.tui.program import ProgramActions
@@ -142,6 +142,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
             self.connect()
         if self.workflow is not None:
             self.run_worker(self.action_show("workflows"), name="show workflows")
+        warming.begin(self)
 
     async def on_unmount(self) -> None:
         await self.session.detach()
@@ -167,11 +168,12 @@ class Dashboard(Telling, ProgramActions, App[int]):
 
     async def action_show(self, screen_id: str) -> None:
         """Show a screen."""
-        if await self.stage.show(screen_id) and (view := self.view) is not None:
-            view.on_shown()
-            view.draw(self.session.state)
-            view.on_session()
-            self._draw_lines()
+        with self.batch_update():  # painted once, not after each of these
+            if await self.stage.show(screen_id) and (view := self.view) is not None:
+                view.on_shown()
+                view.draw(self.session.state)
+                view.on_session()
+                self._draw_lines()
 
     def on_tabs_line_chosen(self, message: TabsLine.Chosen) -> None:
         self.run_worker(self.action_show(message.screen_id), name="show")
