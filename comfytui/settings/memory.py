@@ -19,13 +19,14 @@ class Memory(msgspec.Struct, frozen=True):
 
     last_server: str = ""
     recent_servers: tuple[str, ...] = ()  # newest first
-    recent_workflows: tuple[str, ...] = ()  # paths, newest first
+    recent_workflows: tuple[str, ...] = ()  # paths, newest first; `server:NAME` for the server's own
     leave_engine_running: bool | None = None  # None: not asked yet
     last_output_dir: str = ""
     screen: str = ""  # the one that was shown last
     history_filter: str = ""
     history_order: str = ""
     history_lines: bool = False  # the table instead of the thumbnails
+    workflows_order: str = ""
 
 
 def recall(path: Path | None = None) -> Memory:
@@ -60,7 +61,7 @@ def remember_server(url: str, path: Path | None = None) -> Memory:
 
 
 def remember_workflow(file: Path | str, path: Path | None = None) -> Memory:
-    """Put a workflow file first among the recent ones."""
-    name = str(Path(file).absolute())
+    """Put a workflow file first among the recent ones: a path, or `server:NAME` for one of the server's own."""
+    name = file if isinstance(file, str) and file.startswith("server:") else str(Path(file).absolute())
     recent = (name, *(each for each in recall(path).recent_workflows if each != name))
     return remember(path, recent_workflows=recent[:RECENT])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from comfytui.client import sanitize
@@ -16,7 +16,7 @@ from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.pairs import pairs
 from comfytui.tui.wording import clock, cut, one_line, plural
 from comfytui.workflow.check import Problem
-from comfytui.workflow.graph import class_type
+from comfytui.workflow.graph import Place, class_type, title
 from comfytui.workflow.summary import Facts, facts
 
 WIDTH = 60  # cells of a value in the list of changes
@@ -59,6 +59,18 @@ def server(
     if problems == []:
         rows.append((_sign(True, palette), Text("every model, choice and link is there", palette.text)))
     return pairs(rows, 1)
+
+
+def refused(draft: Draft, palette: Palette, said: Mapping[Place, str]) -> RenderableType:
+    """What the server refused when it was last asked, at whatever input, and also of a node as a whole."""
+    if not said:
+        return Text()
+    rows = []
+    for place, text in list(said.items())[:LISTED]:
+        name = title(draft.graph, place.node_id) if place.node_id in draft.graph else f"node {place.node_id}"
+        where = sanitize.line(" · ".join(part for part in (name, place.input) if part))
+        rows.append((_sign(False, palette), Text.assemble((f"{where}: ", palette.dim), (text, palette.text))))
+    return Group(Text("\nthe server refused", palette.style("text", bold=True)), pairs(rows, 1))
 
 
 def _sign(good: bool, palette: Palette) -> Text:

@@ -45,6 +45,22 @@ def output_types(object_info: ObjectInfo, class_type: str) -> tuple[str, ...]:
     return tuple(each if isinstance(each, str) else "COMBO" for each in found) if isinstance(found, list) else ()
 
 
+def with_choice(object_info: ObjectInfo, class_type: str, input_name: str, value: str) -> ObjectInfo:
+    """The catalogue in which an input offers one value more, as after an upload; itself if it does, or is no choice."""
+    known = declared(object_info, class_type).get(input_name)
+    if known is None or known.kind != "choice" or value in known.choices:
+        return object_info
+    section = "required" if known.required else "optional"
+    info, choices = object_info[class_type], [*known.choices, value]
+    spec = info["input"][section][input_name]
+    if isinstance(spec[0], (list, tuple)):
+        changed = [choices, *spec[1:]]
+    else:
+        changed = [spec[0], {**known.options, "options": choices}]
+    inputs = {**info["input"], section: {**info["input"][section], input_name: changed}}
+    return {**object_info, class_type: {**info, "input": inputs}}
+
+
 def _all(info: Any) -> Iterator[Declared]:
     sections = info.get("input") if isinstance(info, Mapping) else None
     order = info.get("input_order") if isinstance(info, Mapping) else None

@@ -24,6 +24,7 @@ IMPORTANT = (
 IMPORTANT_NAMES = frozenset({"filename_prefix", "image", "lora_name", "ckpt_name", "unet_name"})
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 SHOWN_CHOICES = 8
+UPLOADS = ("image", "video", "audio", "file")
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class Field(msgspec.Struct, frozen=True):
     important: bool = False
     role: str = ""  # positive, negative, seed, steps, cfg, …: see `trace.ROLES`; empty for none
     declared: bool = False  # False: the kind is guessed from the value
+    upload: str = ""  # image | video | audio | file: what may be put on the server for it; empty for nothing
 
     @property
     def place(self) -> Place:
@@ -196,6 +198,7 @@ def _make(graph: Graph, place: Place, value: Any, kind: str, known: Declared | N
         important=role in IMPORTANT or place.input in IMPORTANT_NAMES,
         role=role,
         declared=known is not None,
+        upload=next((kind for kind in UPLOADS if options.get(f"{kind}_upload") is True), ""),
     )
 
 

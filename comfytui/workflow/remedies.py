@@ -45,6 +45,7 @@ _ABSENT = re.compile(
 )
 _NODE = re.compile(r"node (?P<name>[\w.+ -]+?) does not exist|missing_node_type|Cannot import|not be installed", re.I)
 _DIED = re.compile(r"worker (process )?(died|ended|was killed|stopped)|SIGSEGV|SIGKILL|SIGABRT", re.I)
+MODEL_FILE = re.compile(r"\.(?:safetensors|sft|ckpt|pt|pth|bin|gguf)$", re.I)
 _FILE = re.compile(r"[\w][\w .()+\[\]-]*\.(?:safetensors|sft|ckpt|pt|pth|bin|gguf|png|jpe?g|webp|mp4)", re.I)
 
 

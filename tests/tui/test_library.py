@@ -6,11 +6,23 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from comfytui.tui import library
+from comfytui.tui.library import Found
 from comfytui.workflow import document
 
 from .test_draft import GRAPH
+
+
+def find(
+    folders: list[tuple[str, Path]], recent: tuple[Path, ...] | list[Path] = (), known: Found | None = None
+) -> Found:
+    """Found and read, as the screen does it little by little."""
+    found = library.scan(folders, recent, known.entries if known is not None else ())
+    waiting = [entry for entry in found.entries if entry.unread]
+    read = {entry.key: entry for entry in library.filled(waiting)}
+    return replace(found, entries=tuple(read.get(entry.key, entry) for entry in found.entries))
 
 
 @pytest.fixture
@@ -26,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_files_are_found_with_their_facts(folder: Path) -> None:
-    found = library.find([("mine", folder)])
+    found = find([("mine", folder)])
     by_name = {entry.name: entry for entry in found.entries}
     assert set(by_name) == {"good.json", "broken.json", "ui.json", str(Path("below", "deep.json"))}
     good = by_name["good.json"]
@@ -35,14 +47,15 @@ def test_files_are_found_with_their_facts(folder: Path) -> None:
 
 
 def test_bad_files_say_why(folder: Path) -> None:
-    by_name = {entry.name: entry for entry in library.find([("mine", folder)]).entries}
+    by_name = {entry.name: entry for entry in find([("mine", folder)]).entries}
     assert "incomplete" in by_name["broken.json"].error
     assert "UI format" in by_name["ui.json"].error and "Export" in by_name["ui.json"].fix
-    assert by_name["ui.json"].document is None
+    assert by_name["ui.json"].form == "ui" and not by_name["ui.json"].runnable
+    assert by_name["good.json"].runnable and by_name["broken.json"].form == ""
 
 
 def test_a_missing_folder_is_a_note(folder: Path) -> None:
-    found = library.find([("gone", folder / "gone"), ("mine", folder)])
+    found = find([("gone", folder / "gone"), ("mine", folder)])
     assert found.notes == ("gone: no such folder",)
     assert len(found.entries) == 4
 
@@ -50,17 +63,17 @@ def test_a_missing_folder_is_a_note(folder: Path) -> None:
 def test_recent_files_elsewhere_are_listed_once(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other") / "lone.json"
     other.write_text(json.dumps(GRAPH))
-    found = library.find([("mine", folder)], [folder / "good.json", other, folder / "deleted.json"])
+    found = find([("mine", folder)], [folder / "good.json", other, folder / "deleted.json"])
     assert [entry.path for entry in found.entries if entry.group == "recent"] == [other]
 
 
 def test_an_unchanged_file_is_not_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = library.find([("mine", folder)])
+    before = find([("mine", folder)])
     (folder / "good.json").write_text(json.dumps({**GRAPH, "9": GRAPH["6"]}))
     read: list[str] = []
     real = document.read
     monkeypatch.setattr(document, "read", lambda path: read.append(path.name) or real(path))
-    after = library.find([("mine", folder)], known=before)
+    after = find([("mine", folder)], known=before)
     assert read == ["good.json"]
     assert len(next(e for e in after.entries if e.name == "good.json").classes) == 7
 
@@ -68,6 +81,6 @@ def test_an_unchanged_file_is_not_read_again(folder: Path, monkeypatch: pytest.M
 def test_hostile_names_and_titles_are_clean_and_the_document_is_untouched(tmp_path: Path) -> None:
     graph = {"1": {"class_type": "A\x1b]0;owned\x07B", "inputs": {"text": "x\x1b[31m"}}}
     (tmp_path / "a\x1b[2Jb\u202e.json").write_text(json.dumps(graph))
-    (entry,) = library.find([("mine", tmp_path)]).entries
+    (entry,) = find([("mine", tmp_path)]).entries
     assert "\x1b" not in entry.name + "".join(entry.classes) and "\u202e" not in entry.name
-    assert entry.document is not None and entry.document.graph["1"]["inputs"]["text"] == "x\x1b[31m"
+    assert document.read(entry.path).graph["1"]["inputs"]["text"] == "x\x1b[31m", "what will be sent is untouched"

@@ -23,6 +23,8 @@ class Situation:
     engine_stopped: bool = False  # our own engine has crashed or was stopped
     selected: bool = False  # anything is selected on a screen that does not show jobs
     editing: bool = False  # a workflow is being edited before it runs
+    listed: bool = False  # a workflow file is selected, usable or not
+    on_server: bool = False  # it is one of the server's own
     paused: bool = False  # Live is held still
 
     @property
@@ -156,6 +158,21 @@ def can_run_chosen(now: Situation) -> bool:
 def choosing(now: Situation) -> bool:
     """A list is shown, and not the editor."""
     return not now.editing
+
+
+def can_look_at(now: Situation) -> bool:
+    """A file is selected, and not the editor shown."""
+    return now.listed and not now.editing
+
+
+def can_store(now: Situation) -> bool:
+    """The selected file can be copied to the server's own."""
+    return can_look_at(now) and now.may_change
+
+
+def can_change_stored(now: Situation) -> bool:
+    """The selected file is the server's own, and may be changed."""
+    return can_store(now) and now.on_server
 
 
 def chosen(now: Situation) -> bool:

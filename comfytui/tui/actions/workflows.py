@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from comfytui.tui.actions.action import Action
-from comfytui.tui.actions.situation import can_run, can_run_chosen, choosing, chosen, editing
+from comfytui.tui.actions.situation import (
+    can_change_stored,
+    can_look_at,
+    can_run,
+    can_run_chosen,
+    can_store,
+    choosing,
+    chosen,
+    editing,
+)
 
 WORKFLOWS = (
     Action(
@@ -37,12 +46,21 @@ WORKFLOWS = (
         "side",
         editing,
     ),
-    Action("workflows.undo", "undo", "ctrl+z", "Take back the last change.", "workflows", "undo", editing),
+    Action(
+        "workflows.attach",
+        "upload",
+        "f6",
+        "Put a picture of this disk on the server, for the input that has the cursor.",
+        "workflows",
+        "attach",
+        can_run,
+    ),
+    Action("workflows.undo", "undo", "ctrl+z,u", "Take back the last change.", "workflows", "undo", editing),
     Action(
         "workflows.write",
         "save as file",
         "ctrl+s",
-        "Write the changed workflow to a file.",
+        "Write the changed workflow to a file, here or on the server.",
         "workflows",
         "write",
         editing,
@@ -70,10 +88,55 @@ WORKFLOWS = (
         "workflows.filter",
         "filter",
         "slash",
-        "Show only files whose name, prompt or model match.",
+        "Show only files whose name, prompt or model match; node:CLASS, model:FILE, in:FOLDER.",
         "workflows",
         "filter",
         choosing,
+    ),
+    Action(
+        "workflows.order",
+        "order",
+        "O",
+        "Order by what was used last, by name, by date.",
+        "workflows",
+        "order",
+        choosing,
+    ),
+    Action(
+        "workflows.lacks",
+        "missing",
+        "M",
+        "List the nodes and models that this server lacks, with what is near.",
+        "workflows",
+        "lacks",
+        can_look_at,
+    ),
+    Action(
+        "workflows.upload",
+        "save to server",
+        "S",
+        "Save the file among the server's own workflows.",
+        "workflows",
+        "upload",
+        can_store,
+    ),
+    Action(
+        "workflows.rename",
+        "rename",
+        "N",
+        "Give one of the server's own workflows another name.",
+        "workflows",
+        "rename",
+        can_change_stored,
+    ),
+    Action(
+        "workflows.delete",
+        "delete",
+        "x",
+        "Delete one of the server's own workflows.",
+        "workflows",
+        "delete",
+        can_change_stored,
     ),
     Action(
         "workflows.view",
@@ -88,7 +151,7 @@ WORKFLOWS = (
     Action(
         "workflows.reload",
         "reload",
-        "ctrl+l",
+        "f8",
         "Look for workflow files again.",
         "workflows",
         "reload",

@@ -21,9 +21,12 @@ from comfytui.state.model import Phase
 from comfytui.tui import draft as drafts
 from comfytui.tui import review
 from comfytui.tui.draft import Draft, SeedMode
+from comfytui.tui.widgets.field_words import keys, tip, told
 from comfytui.tui.widgets.form import Edited, FormLine, Pick, SeedModes, label_of, lines_of, shown
 from comfytui.tui.widgets.line_list import LineList
+from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut, cut_middle, one_line, plural
+from comfytui.workflow.catalog import with_choice
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 MAX_LINES = 24  # of the form; what a workflow has beyond is under "more inputs", so that 1,000 nodes open as fast as 7
 NOTHING = drafts.start(Document("", {}))
+UPLOAD = "⇧ upload {} from this disk …"  # the first of the choices
 CHECK_DELAY = 0.2  # seconds without typing before the server's catalogue is compared
 
 
@@ -62,7 +66,8 @@ class Editor(Container):
     Editor #editor-form { padding: 0 1; }
     Editor #editor-more { display: none; }
     Editor #editor-side { padding: 0 1; }
-    Editor #editor-hint { color: $role-dim; height: auto; margin-top: 1; }
+    Editor #editor-hint { height: auto; max-height: 4; dock: bottom; }
+    .-short Editor #editor-hint, .-small-h Editor #editor-hint { max-height: 1; }
     Editor.-more #editor-form { display: none; }
     Editor.-more #editor-more { display: block; }
     Editor.-narrow #editor-side { display: none; }
@@ -80,13 +85,15 @@ class Editor(Container):
     def __init__(self) -> None:
         super().__init__(id="editor")
         self.draft: Draft = NOTHING
-        self.path: Path | None = None
+        self.source = ""  # the key of the file that it comes from
         self.active = False  # it is what the screen shows
         self._info: Mapping[str, Any] | None = None
         self._fields: dict[Place, Field] = {}
         self._lines: dict[Place, FormLine] = {}
+        self._title = self._counts = ""  # of the form's pane
         self._typed: dict[Place, str] = {}  # what was typed and is not accepted → why
         self._refused: dict[Place, str] = {}  # what the server said about it
+        self._doing: dict[Place, str] = {}  # what is being done about it: an upload
         self._problems: list[Problem] | None = None
         self._ready = asyncio.Event()  # its panes are there: a workflow of the command line is opened before that
         self._building = asyncio.Lock()  # a catalogue may arrive while the form is being made
@@ -113,12 +120,12 @@ class Editor(Container):
 
     # Opening
 
-    async def open(self, draft: Draft, path: Path | None, info: Mapping[str, Any] | None) -> None:
+    async def open(self, draft: Draft, source: str, info: Mapping[str, Any] | None) -> None:
         """Show a draft. `info` is the server's catalogue, None if it is not known yet."""
         self.active = True
         await self._ready.wait()
-        self.draft, self.path, self._info = draft, path, info
-        self._typed, self._refused, self._problems = {}, {}, None
+        self.draft, self.source, self._info = draft, source, info
+        self._typed, self._refused, self._doing, self._problems = {}, {}, {}, None
         await self._build()
         self._show_all()
         self._check_soon()
@@ -219,17 +226,65 @@ class Editor(Container):
         from comfytui.tui.widgets.pick import Pick as PickDialog
 
         field = self._fields[place]
-        names = [shown(choice) for choice in field.choices]
+        first = [UPLOAD.format(field.upload)] if field.upload else []
+        names = [*first, *(shown(choice) for choice in field.choices)]
         current = shown(inputs(self.draft.graph, place.node_id).get(place.input))
 
         def picked(index: int | None) -> None:
-            if index is not None:
-                self._typed.pop(place, None)
-                self._refused.pop(place, None)
-                self._set(drafts.edit(self.draft, place, field.choices[index], self._info))
-                self._put(place)
+            if index is None:
+                return
+            if index < len(first):
+                self._upload_for(field)
+            else:
+                self._use(place, field.choices[index - len(first)])
 
         self.app.push_screen(PickDialog(f"{field.title} · {field.input}", names, current), picked)
+
+    def _use(self, place: Place, value: Any) -> None:
+        """Take a value that is known to be right."""
+        self._typed.pop(place, None)
+        self._refused.pop(place, None)
+        self._set(drafts.edit(self.draft, place, value, self._info))
+        self._put(place)
+
+    def _upload_for(self, field: Field) -> None:
+        self.app.run_worker(self._choose_file(field), name="choose a file", group="dialog", exclusive=True)
+
+    async def _choose_file(self, field: Field) -> None:
+        from comfytui.tui.screens import upload
+
+        line = self._lines.get(field.place)
+        path = await upload.choose(self.dashboard, field.upload, line.text(field.place) if line is not None else "")
+        if path is not None:
+            self.dashboard.ask("upload", self._upload(field, path), group="upload")
+
+    async def _upload(self, field: Field, path: Path) -> None:
+        """Send a file, and put its name on the server into the input. Raises WorkflowError and ClientError."""
+        from comfytui.tui.screens import upload
+
+        connection, document, place = self.dashboard.session.connection, self.draft.document, field.place
+        if connection is None:
+            return
+
+        def tell(text: str) -> None:
+            self._doing[place] = text
+            self._show_notes()
+
+        try:
+            value = await upload.send(connection, path, tell)
+            tell("asking the server for its files")
+            await upload.refresh(connection, field.class_type)
+        finally:
+            self._doing.pop(place, None)
+            self._show_notes()
+        if self.draft.document is not document or connection is not self.dashboard.session.connection:
+            self.dashboard.say(f"uploaded as {sanitize.line(value)}")  # another workflow is being edited by now
+            return
+        info = connection.state.object_info or self._info
+        if info is not None:
+            await self.learn(with_choice(info, field.class_type, field.input, value))
+        self._use(place, value)
+        self.dashboard.say(f"uploaded as {sanitize.line(value)}")
 
     @on(SeedModes.Chosen)
     def _seed_mode(self, message: SeedModes.Chosen) -> None:
@@ -249,7 +304,7 @@ class Editor(Container):
         value = inputs(self.draft.graph, field.node_id).get(field.input)
         if field.kind == "bool" or field.choices == (True, False):
             self._set(drafts.edit(self.draft, field.place, not value, self._info))
-        elif field.choices:
+        elif field.choices or field.upload:
             self._choose(field.place)
         else:
             from msgspec.structs import replace
@@ -281,6 +336,29 @@ class Editor(Container):
             self.call_after_refresh(self.query_one("#editor-side").focus)
         else:
             self._focus_first()
+
+    def action_upload(self) -> None:
+        """For the input that has the cursor, or the only one that takes a file."""
+        files = [field for field in self._fields.values() if field.upload]
+        focused = self._focused_place()
+        wanted = next((field for field in files if field.place == focused), None)
+        wanted = wanted or (files[0] if len(files) == 1 else None)
+        if wanted is not None:
+            self._upload_for(wanted)
+        elif files:
+            self.dashboard.say("Several inputs take a file: go to one of them first.")
+        else:
+            self.dashboard.say("No input of this workflow takes a file.")
+
+    def go_back(self) -> bool:
+        """From the other inputs or the side to the form; False if the form is shown."""
+        if self.has_class("-more"):
+            self.action_more()
+        elif self.has_class("-side"):
+            self.action_side()
+        else:
+            return False
+        return True
 
     def action_seed_mode(self) -> None:
         if self.draft.has_seed:
@@ -336,7 +414,19 @@ class Editor(Container):
                 place = Place(node_id, problem.input_name or "")
                 self._refused[place] = one_line(str(problem))
         if (first := next((place for place in self._refused if place in self._lines), None)) is not None:
+            if self.has_class("-more"):
+                self.action_more()
             self._focus(first)
+        elif (hidden := next((place for place in self._refused if place in self._fields), None)) is not None:
+            self._show_among_more(hidden)
+
+    def _show_among_more(self, place: Place) -> None:
+        """Put the cursor on an input that has no line of its own on the form."""
+        self._show_all()
+        if not self.has_class("-more"):
+            self.action_more()
+        rest = [field.place for field in self._rest()]
+        self.query_one("#editor-more LineList", LineList).move_to(str(rest.index(place)))
 
     def _focus(self, place: Place) -> None:
         line = self._lines.get(place)
@@ -351,21 +441,34 @@ class Editor(Container):
         draft = self.draft
         count = len(drafts.changes(draft))
         changed = {change.place for change in drafts.changes(draft)}
-        form = self.query_one("#editor-form")
-        form.border_title = Content(cut_middle(sanitize.line(draft.document.name), 50))
-        form.border_subtitle = Content(f"{plural(len(draft.graph), 'node')} · {plural(count, 'change')}")
+        self._title = cut_middle(sanitize.line(draft.document.name), 50)
+        self._counts = f"{plural(len(draft.graph), 'node')} · {plural(count, 'change')}"
         for place, line in self._lines.items():
             line.mark(place, place in changed)
         for modes in self.query(SeedModes):
             modes.show(draft.seed_mode)
         rest = self._rest()
-        hint = "F5 or ctrl+enter queues it"
-        self.query_one("#editor-hint", Static).update(
-            Text((f"▸ {plural(len(rest), 'more input')}: F3\n" if rest else "") + hint)
-        )
+        self._show_hint()
         self._show_more(rest, changed)
         self._show_side()
         self._show_notes()
+
+    def _show_hint(self) -> None:
+        """What the field with the cursor accepts, and what goes on from here."""
+        palette = self.dashboard.palette
+        hint = Text(no_wrap=False)
+        place = self._focused_place()
+        if place is not None and (field := self._fields.get(place)) is not None:
+            hint.append(" · ".join(part for part in (told(field), keys(field)) if part) + "\n", palette.dim)
+            if tip(field):
+                hint.append(cut(one_line(tip(field)), 160) + "\n", palette.dim)
+        rest = len(self._rest())
+        hint.append(f"▸ {plural(rest, 'more input')}: F3 · " if rest else "", palette.dim)
+        hint.append("F5 or ctrl+enter queues it", palette.dim)
+        self.query_one("#editor-hint", Static).update(hint)
+
+    def on_descendant_focus(self) -> None:
+        self._show_hint()
 
     def _rest(self) -> list[Field]:
         return [field for field in self._fields.values() if field.place not in self._lines]
@@ -401,6 +504,7 @@ class Editor(Container):
                 review.changed(draft, palette),
                 title,
                 review.server(draft, palette, self._problems, self._info),
+                review.refused(draft, palette, self._refused),
                 seconds,
             )
         )
@@ -415,7 +519,10 @@ class Editor(Container):
     def _show_notes(self) -> None:
         notes = self._notes()
         for place, line in self._lines.items():
-            line.note(place, notes.get(place, ""))
+            doing = self._doing.get(place)
+            line.note(place, doing or notes.get(place, ""), wrong=doing is None)
+        wrong = f" · {len(notes)} wrong" if notes else ""
+        entitle(self.query_one("#editor-form"), self._title, self._counts + wrong)
 
     def _put(self, place: Place) -> None:
         """Show the draft's value in the form."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 from textual import on
@@ -12,13 +12,17 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from comfytui.tui import actions, teaching
+from comfytui.client.errors import ClientError
+from comfytui.tui import actions, node_search, teaching
 from comfytui.tui.actions import Situation
 from comfytui.tui.node_index import MAKES, TAKES, Node, NodeIndex
+from comfytui.tui.node_search import Query
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.node_card import CardLine, card
+from comfytui.tui.widgets.node_line import node_line
 from comfytui.tui.wording import cut, one_line, plural
+from comfytui.workflow.inputs import near
 
 if TYPE_CHECKING:
     from textual import events
@@ -28,8 +32,18 @@ if TYPE_CHECKING:
     from comfytui.state.model import ServerState
 
 TREE = 26  # cells
-WORDS = 56  # cells from which badges are whole words
 PANES = ("tree", "list", "card")
+MAX_TRAIL = 50  # places to go back to
+
+
+class Visited(NamedTuple):
+    """A place that was left by following a type, to come back to."""
+
+    query: str
+    category: str
+    node: str | None
+    line: int  # of the card
+    pane: str
 
 
 class NodesView(ScreenView):
@@ -59,10 +73,13 @@ class NodesView(ScreenView):
         self._card: list[CardLine] = []
         self._open = {""}  # categories whose children are listed
         self._category = ""
-        self._query = ""
+        self._query = Query()
+        self._typed_query = ""
+        self._trail: list[Visited] = []  # newest last
         self._pane = "list"
         self._wanted: str | None = None  # the node to show as soon as the catalogue is there
         self._loading = False  # the catalogue is being asked for
+        self._failed = ""  # why there is none
         self._tree = LineList(id="nodes-tree", classes="pane")
         self._list = LineList(id="nodes-list")
         self._card_list = LineList(id="nodes-card")
@@ -70,7 +87,9 @@ class NodesView(ScreenView):
     def compose(self) -> ComposeResult:
         yield self._tree
         with Vertical(id="nodes-middle", classes="pane"):
-            yield Input(id="nodes-query", placeholder="name, title, category … or takes:LATENT, makes:IMAGE")
+            yield Input(
+                id="nodes-query", placeholder="words; is:custom is:deprecated from:PACK takes:LATENT makes:IMAGE"
+            )
             yield self._list
         with Vertical(id="nodes-right", classes="pane"):
             yield self._card_list
@@ -95,8 +114,9 @@ class NodesView(ScreenView):
 
     def on_session(self) -> None:
         if self._info is None:
+            failed = f"The server did not tell its nodes: {self._failed}\n\n f5  asks again" if self._failed else ""
             self._list.say_empty(
-                teaching.without_server(self.session.state, "nodes") or "Asking the server for its nodes …"
+                teaching.without_server(self.session.state, "nodes") or failed or "Asking the server for its nodes …"
             )
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
@@ -121,10 +141,15 @@ class NodesView(ScreenView):
             self.dashboard.ask("load nodes", self._load_from(connection, force), group="load nodes")
 
     async def _load_from(self, connection: Connection, force: bool) -> None:
+        self._failed = ""
         try:
             await connection.load_object_info(force)
+        except ClientError as error:
+            self._failed = str(error)
+            raise
         finally:
             self._loading = False
+            self.on_session()
 
     async def _build(self, info: Mapping[str, Any]) -> None:
         # 0.4 s for 5,000 nodes: too long for the loop that echoes keys.
@@ -146,7 +171,8 @@ class NodesView(ScreenView):
         known = name in self._index.by_name
         self._category = ""
         self.remove_class("-searching")
-        self.query_one(Input).value = self._query = ""
+        self._trail.clear()
+        self._ask("")
         self._tree.action_top()
         self._search()
         if known:
@@ -182,28 +208,29 @@ class NodesView(ScreenView):
         """Fill the list for the query and the category."""
         found = self._index.search(self._query, self._category)
         self._found = {each.name: each for each in found}
-        self._list.say_empty(f"No node matches {self._query!r} here." if self._index.nodes else "")
+        self._list.say_empty(self._nothing() if not found and self._index.nodes else "")
+        self._list.forget()  # other letters are marked
         self._list.show(list(self._found), self._draw_node)
         middle = self.query_one("#nodes-middle")
         middle.border_title = Content(one_line(self._category or "all nodes"))
-        count = f"{len(found):,} of {len(self._index.nodes):,}" if self._query else plural(len(found), "node")
-        middle.border_subtitle = Content(f"{count} · {self._query}" if self._query else count)
+        typed = self._typed_query
+        count = f"{len(found):,} of {len(self._index.nodes):,}" if typed else plural(len(found), "node")
+        middle.border_subtitle = Content(f"{count} · {typed}" if typed else count)
         self._show_card()
 
+    def _nothing(self) -> str:
+        """Why the list is empty, and what would fill it."""
+        if self._query.wrong:
+            return self._query.wrong
+        lines = [f"No node matches {self._typed_query!r}{' in ' + self._category if self._category else ''}.", ""]
+        if self._category and (elsewhere := len(self._index.search(self._query))):
+            lines.append(f" {plural(elsewhere, 'node')} elsewhere: v, then all at the top of the categories")
+        elif close := near(" ".join(self._query.words), self._index.by_name, cutoff=0.7):
+            lines.append(f" near: {', '.join(close)}")
+        return "\n".join([*lines, " esc  shows all nodes again"])
+
     def _draw_node(self, name: str, width: int) -> Text:
-        node, palette = self._found[name], self.dashboard.palette
-        right = Text()
-        for badge in node.badges:
-            word = badge if width >= WORDS else badge[:3]
-            right.append(f"{word} ", palette.warning if badge == "deprecated" else palette.dim)
-        outputs = ", ".join(dict.fromkeys(each.type for each in node.outputs)) or ("output" if node.is_output else "–")
-        right.append(cut(outputs, 22).ljust(min(22, width // 3)), palette.graph)
-        line = Text(" " + cut(one_line(node.title), max(8, width - right.cell_len - 2)), palette.text)
-        spare = width - line.cell_len - right.cell_len - 2
-        if node.name != node.title and spare > 10:
-            line.append(f"  {cut(node.name, spare - 2)}", palette.dim)
-        line.append(" " * max(1, width - line.cell_len - right.cell_len))
-        return line.append_text(right)
+        return node_line(self._found[name], width, self._query.words, self.dashboard.palette)
 
     def _show_card(self) -> None:
         node = self.node
@@ -266,15 +293,25 @@ class NodesView(ScreenView):
         if line.query:
             self._ask_for(line.query)
         elif line.choices:
-            from comfytui.tui.widgets.text_dialog import TextDialog
+            self.run_worker(self._read_choices(line), name="choices", group="dialog", exclusive=True)
 
-            self.app.push_screen(TextDialog("choices", "\n".join(str(choice) for choice in line.choices)))
+    async def _read_choices(self, line: CardLine) -> None:
+        """All that an input accepts, to look through; the chosen one is copied."""
+        from comfytui.tui.widgets.form import shown
+        from comfytui.tui.widgets.pick import Pick
+
+        names = [shown(choice) for choice in line.choices]
+        dialog = Pick(f"{line.name} · {plural(len(names), 'choice')}", names, shown(line.default), does="copies")
+        if (place := await self.app.push_screen_wait(dialog)) is not None:
+            self.dashboard.copy(names[place], names[place])
 
     @on(Input.Changed, "#nodes-query")
     def _typed(self, message: Input.Changed) -> None:
-        self._query = message.value.strip()
-        self._search()
-        self._list.action_top()
+        if message.value.strip() != self._typed_query:
+            self._typed_query = message.value.strip()
+            self._query = node_search.parse(self._typed_query)
+            self._search()
+            self._list.action_top()
 
     @on(Input.Submitted, "#nodes-query")
     def _search_done(self) -> None:
@@ -291,22 +328,89 @@ class NodesView(ScreenView):
         self.call_after_refresh(self.query_one(Input).focus)
 
     def action_takers(self) -> None:
-        if (node := self.node) is not None and node.outputs:
-            self._ask_for(TAKES + node.outputs[0].type)
+        if (node := self.node) is not None:
+            self._follow(TAKES, [(each.name, each.type) for each in node.outputs])
 
     def action_makers(self) -> None:
-        wanted = next((i.type for i in self.node.inputs if i.kind == "link"), None) if self.node else None
-        if wanted is not None:
-            self._ask_for(MAKES + wanted)
+        if (node := self.node) is not None:
+            self._follow(MAKES, [(each.name, each.type) for each in node.inputs if each.kind == "link"])
+
+    def _follow(self, how: str, slots: list[tuple[str, str]]) -> None:
+        """List what takes or makes one of these types; ask which, if there are several."""
+        types = {type_: name for name, type_ in reversed(slots) if type_ != "*"}  # the first name of each
+        ordered = [type_ for type_ in dict.fromkeys(type_ for _, type_ in slots) if type_ in types]
+        if not ordered:
+            self.dashboard.say("Nothing takes it." if how == TAKES else "It takes nothing from another node.")
+        elif len(ordered) == 1:
+            self._ask_for(how + ordered[0])
+        else:
+            self.run_worker(self._choose_type(how, ordered, types), name="type", group="dialog", exclusive=True)
+
+    async def _choose_type(self, how: str, ordered: list[str], names: Mapping[str, str]) -> None:
+        from comfytui.tui.widgets.pick import Pick
+
+        verb = "take" if how == TAKES else "make"
+        lines = [f"{each} · {names[each]} · {self._index.count(how, each):,} {verb} it" for each in ordered]
+        place = await self.app.push_screen_wait(Pick(f"nodes that {verb}", lines))
+        if place is not None:
+            self._ask_for(how + ordered[place])
 
     def _ask_for(self, query: str) -> None:
-        """Search all categories for a type."""
+        """Search all categories for a type; esc comes back here."""
+        node = self.node
+        here = Visited(
+            self._typed_query, self._category, node.name if node else None, self._card_list.cursor, self._pane
+        )
+        self._trail = [*self._trail[1 - MAX_TRAIL :], here]
         self._category = ""
         self._tree.action_top()
         self._show_pane("list")
         self.add_class("-searching")
-        self.query_one(Input).value = query
+        self._ask(query)
+        self._list.action_top()
         self._list.focus()
+
+    def _ask(self, query: str) -> None:
+        """Search for what nobody typed."""
+        self._typed_query = query
+        self._query = node_search.parse(query)
+        self.query_one(Input).value = query
+        self._search()
+
+    def _return(self, to: Visited) -> None:
+        """Be where a type was followed from."""
+        self._category = to.category
+        self._tree.move_to(to.category)
+        self.set_class(bool(to.query), "-searching")
+        self._ask(to.query)
+        if to.node is not None:
+            self._list.move_to(to.node)
+
+        def on_card() -> None:
+            self._show_card()
+            self._card_list.cursor = to.line
+
+        self._show_pane(to.pane)
+        self.call_after_refresh(on_card)
+
+    def action_used_by(self) -> None:
+        if (node := self.node) is not None:
+            self.run_worker(self._show_users(node.name), name="show workflows", group="dialog", exclusive=True)
+
+    async def _show_users(self, name: str) -> None:
+        from comfytui.tui.screens.workflows import show_filtered
+
+        await show_filtered(self.dashboard, f"node:{name}")
+
+    def action_lacks(self) -> None:
+        self.run_worker(self._ask_lacks(), name="what is missing", group="dialog", exclusive=True)
+
+    async def _ask_lacks(self) -> None:
+        """What this server lacks of a workflow that is chosen; a node that is near is shown here."""
+        from comfytui.tui.screens.lacks import lacks_of_chosen
+
+        if name := await lacks_of_chosen(self.dashboard, self._info):
+            self.reveal(name)
 
     def action_switch_pane(self) -> None:
         self._show_pane(PANES[(PANES.index(self._pane) + 1) % len(PANES)])
@@ -319,13 +423,16 @@ class NodesView(ScreenView):
         self._load(force=True)
 
     def go_back(self) -> bool:
-        """From the card to the list, then from the search to all nodes."""
+        """From the card to the list, from there to where a type was followed, then from the search to all nodes."""
         if self._pane != "list":
             self._show_pane("list")
             return True
+        if self._trail:
+            self._return(self._trail.pop())
+            return True
         if self.has_class("-searching"):
             self.remove_class("-searching")
-            self.query_one(Input).value = ""
+            self._ask("")
             self._list.focus()
             return True
         return False

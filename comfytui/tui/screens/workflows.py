@@ -1,60 +1,56 @@
-"""The Workflows screen: the workflow files on this disk, what each is about, and the editor to run one."""
+"""The Workflows screen: workflow files here and on the server, what each is about, and the editor to run one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from rich.console import Group, RenderableType
-from rich.style import Style
 from rich.text import Text
 from textual import on, work
-from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Input
 
 from comfytui.client import sanitize
+from comfytui.client.errors import ClientError
 from comfytui.settings.files import data_dir
-from comfytui.settings.memory import recall, remember_workflow
+from comfytui.settings.memory import recall, remember, remember_workflow
 from comfytui.settings.schema import SettingsError
-from comfytui.tui import actions, library, review, teaching
+from comfytui.state.model import Phase
+from comfytui.tui import actions, library, teaching
 from comfytui.tui import draft as drafts
 from comfytui.tui.actions import Situation
 from comfytui.tui.draft import Draft, SeedMode
-from comfytui.tui.library import Entry, Found
+from comfytui.tui.library import SERVER, Entry
+from comfytui.tui.library_order import Order, matches, ordered
 from comfytui.tui.queue_order import taken
 from comfytui.tui.screens.editor import Editor
 from comfytui.tui.screens.view import ScreenView
+from comfytui.tui.screens.workflows_server import ServerFiles
+from comfytui.tui.shelf import Shelf
+from comfytui.tui.widgets.file_dialog import at_home
 from comfytui.tui.widgets.line_list import LineList
-from comfytui.tui.widgets.pairs import pairs
-from comfytui.tui.wording import at, cut, cut_middle, model_name, number, one_line, plural, size
+from comfytui.tui.widgets.pane_title import entitle
+from comfytui.tui.widgets.workflow_list import WorkflowList, workflow_line
+from comfytui.tui.widgets.workflow_preview import WorkflowPreview, lacking, last_picture
+from comfytui.tui.wording import plural
 from comfytui.workflow import document as documents
-from comfytui.workflow.check import check
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.lacks import Lack, lacking_classes, lacks
 
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from comfytui.client.userdata import UserData
     from comfytui.state.connection import Connection
-    from comfytui.state.model import ServerState
+    from comfytui.state.model import Output, ServerState
+    from comfytui.tui.app import Dashboard
     from comfytui.workflow.document import Document
 
-
-MAX_KINDS = 14  # of nodes, listed in the preview
-
-
-class WorkflowList(LineList):
-    """Files in columns, with a line of titles on top."""
-
-    header_lines = 1
-
-    def draw_header(self, width: int) -> list[Text]:
-        return (
-            [_row(width, ("workflow", "model", "size", "steps", "prompt"), [self.palette.dim] * 5)] if self.keys else []
-        )
+PREVIEW_DELAY = 0.12  # seconds that the cursor rests before a file is read again, or fetched
+CHECKED = 64  # files of which it is remembered what the server lacks
 
 
 class WorkflowsView(ScreenView):
@@ -66,37 +62,40 @@ class WorkflowsView(ScreenView):
     WorkflowsView #workflows-query { display: none; }
     WorkflowsView.-searching #workflows-query { display: block; }
     WorkflowsView LineList { scrollbar-size: 1 1; }
-    WorkflowsView #workflows-preview { padding: 0 1; }
-    WorkflowsView.-narrow #workflows-preview { display: none; }
-    WorkflowsView.-narrow.-preview #workflows-preview { display: block; }
+    WorkflowsView.-narrow WorkflowPreview { display: none; }
+    WorkflowsView.-narrow.-preview WorkflowPreview { display: block; }
     WorkflowsView.-narrow.-preview #workflows-middle { display: none; }
-    WorkflowsView.-editing #workflows-middle, WorkflowsView.-editing #workflows-preview { display: none; }
+    WorkflowsView.-editing #workflows-middle, WorkflowsView.-editing WorkflowPreview { display: none; }
     WorkflowsView.-editing Editor { display: block; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._found = Found()
-        self._opened: list[Entry] = []  # by path, in this run
-        self._entries: dict[str, Entry] = {}
+        self.shelf = Shelf(self._show_list)
+        self._entries: dict[str, Entry] = {}  # those that are listed
         self._query = ""
+        self._order = Order.RECENT
+        self._recent: tuple[str, ...] = ()  # keys, used last first
         self._back_to = ""  # the screen from which the editor was opened, "" for this list
+        self._filtered_from = ""  # the screen that asked for a filter
         self._loading = False  # the catalogue is being asked for
+        self._server = ""  # whose files are listed
+        self._lacking: dict[tuple[str, tuple[int, int], int], list[Lack]] = {}
         self._list = WorkflowList(id="workflows-list", empty="Looking for workflow files …")
+        self._preview = WorkflowPreview(id="workflows-preview", classes="pane")
         self._editor = Editor()
-        self._kept: dict[object, Draft] = {}  # drafts with changes that were left, by path or name
+        self._server_files = ServerFiles(self)
+        self._kept: dict[str, Draft] = {}  # drafts with changes that were left, by where they came from
 
     def compose(self) -> ComposeResult:
         with Vertical(id="workflows-middle", classes="pane"):
-            yield Input(id="workflows-query", placeholder="name, prompt, model …")
+            yield Input(id="workflows-query", placeholder="name, prompt, model … node:KSampler model:flux in:server")
             yield self._list
-        with VerticalScroll(id="workflows-preview", classes="pane"):
-            yield Static(id="workflows-about", markup=False)
+        yield self._preview
         yield self._editor
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
-        self.query_one("#workflows-middle").border_title = Content("Workflows")
         self.action_reload()
         if self.dashboard.workflow is not None:
             self.run_worker(self._open_path(self.dashboard.workflow), name="open workflow")
@@ -106,10 +105,24 @@ class WorkflowsView(ScreenView):
         return self.has_class("-editing")
 
     @property
+    def editor(self) -> Editor:
+        return self._editor
+
+    @property
     def entry(self) -> Entry | None:
         """The selected file."""
         key = self._list.key
         return self._entries.get(key) if key is not None else None
+
+    @property
+    def listed(self) -> list[Entry]:
+        """All files, whatever the filter, in the list's order."""
+        return ordered(self.shelf.entries.values(), self._order, self._recent)
+
+    @property
+    def userdata(self) -> UserData | None:
+        connection = self.session.connection
+        return connection.userdata if connection is not None else None
 
     # News
 
@@ -122,8 +135,9 @@ class WorkflowsView(ScreenView):
         if old is None or old.object_info is not new.object_info:
             self._learn(new.object_info)
             self._show_preview()
-        if old is None or old.link.phase is not new.link.phase:
+        if old is None or old.link.phase is not new.link.phase or old.link.url != new.link.url:
             self._load_nodes()
+            self._find_on_server(new)
 
     @work(name="learn", group="learn", exclusive=True)
     async def _learn(self, info: Mapping[str, Any] | None) -> None:
@@ -153,6 +167,8 @@ class WorkflowsView(ScreenView):
 
     def action_reload(self) -> None:
         self._find()
+        if (state := self.session.state) is not None:
+            self._find_on_server(state)
 
     @work(name="find workflows", group="find", exclusive=True)
     async def _find(self) -> None:
@@ -162,86 +178,108 @@ class WorkflowsView(ScreenView):
             folders.append(("examples", data_dir("examples")))
         except SettingsError as error:
             self.dashboard.report(str(error))
-        recent = [Path(path) for path in recall().recent_workflows]
-        self._found = await asyncio.to_thread(library.find, folders, recent, self._found)
-        self._show_list()
+        memory = await asyncio.to_thread(recall)
+        self._recent = memory.recent_workflows
+        self._order = next((each for each in Order if each.value == memory.workflows_order), Order.RECENT)
+        await self.shelf.find(folders, [Path(each) for each in self._recent if not each.startswith(f"{SERVER}:")])
+
+    def _find_on_server(self, state: ServerState) -> None:
+        if state.link.url != self._server:
+            self._server = state.link.url
+            self.shelf.forget_server()
+        userdata = self.userdata
+        if userdata is not None and state.link.phase is Phase.LIVE:
+            work = self.shelf.find_on_server(userdata)
+            self.run_worker(work, name="find workflows there", group="find there", exclusive=True)
+
+    async def wait_found(self) -> None:
+        """Return when the disk has been searched."""
+        await self.shelf.searched.wait()
 
     def _show_list(self) -> None:
-        listed = {str(entry.path): entry for entry in (*self._opened, *self._found.entries)}
-        words = self._query.lower().split()
-        self._entries = {key: e for key, e in listed.items() if all(word in _haystack(e) for word in words)}
-        self._list.say_empty(f"No file matches {self._query!r}." if listed else teaching.no_workflows())
+        if not self.is_mounted:  # the program is being left
+            return
+        listed = self.listed
+        self._entries = {entry.key: entry for entry in listed if matches(entry, self._query)}
+        if listed:
+            self._list.say_empty(f"No file matches {self._query!r}.\n\n esc  shows all {len(listed):,} files again")
+        elif self.shelf.searched.is_set():
+            self._list.say_empty(teaching.no_workflows())
         self._list.forget()
         self._list.show(list(self._entries), self._draw_entry)
-        bad = sum(bool(entry.error) for entry in self._entries.values())
+        bad = sum(bool(entry.error) and entry.form != "ui" for entry in self._entries.values())
         parts = [plural(len(self._entries), "file")]
+        parts += [f"{self.shelf.unread:,} to read"] if self.shelf.unread else []
         parts += [f"{bad} not usable"] if bad else []
+        parts += [f"by {self._order.value}"] if self._order is not Order.RECENT else []
         parts += [self._query] if self._query else []
-        parts += self._found.notes[:2]
-        self.query_one("#workflows-middle").border_subtitle = Content(" · ".join(parts))
+        parts += self.shelf.notes[:2]
+        entitle(self.query_one("#workflows-middle"), "Workflows", " · ".join(parts))
         self._show_preview()
 
     def _draw_entry(self, key: str, width: int) -> Text:
-        entry, palette = self._entries[key], self.dashboard.palette
-        if entry.error:
-            line = _row(width, (entry.name, "", "", "", ""), [palette.dim] * 5)
-            line.truncate(_name_width(width) + 1)
-            line.append(f" ✗ {one_line(entry.error)}", palette.failed)
-            line.truncate(width, overflow="ellipsis")
-            return line
-        facts = entry.facts
-        measures = size(facts.width, facts.height), number(facts.steps)
-        cells = (entry.name.removesuffix(".json"), model_name(facts.model) or "–", *measures, one_line(facts.positive))
-        return _row(width, cells, [palette.text, palette.dim, palette.text, palette.text, palette.dim])
+        words = self._query.lower().split()
+        return workflow_line(self._entries[key], width, words, self.dashboard.palette, key in self._recent)
 
     def _show_preview(self) -> None:
         entry = self.entry
-        pane = self.query_one("#workflows-preview")
-        pane.border_title = Content(cut_middle(entry.name, 40) if entry else "preview")
-        pane.border_subtitle = Content(entry.group) if entry else None
-        self.query_one("#workflows-about", Static).update(self._about(entry) if entry else Text())
+        self._preview.show(entry, self.dashboard.palette)
         self.refresh_actions()
-        if entry is not None and entry.document is not None:
-            self._show_check(entry)
+        if entry is None:
+            self._preview.picture(None)
+        elif entry.form or (entry.unread and entry.on_server):
+            self._deepen(entry)
+        else:
+            self._preview.picture(None)
 
-    def _about(self, entry: Entry, server: RenderableType | None = None) -> Group:
-        """What a file is about; `server` is what the server lacks of it."""
-        palette = self.dashboard.palette
-        path = Text(f"\n{sanitize.line(str(entry.path))}", palette.dim)
-        if entry.error:
-            return Group(Text(f"✗ {entry.error}", palette.failed), Text(entry.fix, palette.text), path)
-        facts = entry.facts
-        sampler = " ".join(part for part in (facts.sampler, facts.scheduler) if part)
-        sampling = (sampler, f"{number(facts.steps)} steps", f"cfg {number(facts.cfg)}") if sampler else ()
-        batch = f" × {facts.batch}" if (facts.batch or 1) > 1 else ""
-        kinds = Counter(entry.classes).most_common(MAX_KINDS)
-        rows = {
-            "positive": facts.positive,
-            "negative": facts.negative,
-            "model": model_name(facts.model),
-            "loras": ", ".join(map(model_name, facts.loras)),
-            "size": size(facts.width, facts.height) + batch,
-            "sampling": " · ".join(sampling),
-            "seed": "" if facts.seed is None else str(facts.seed),
-            "nodes": "\n".join(cut(name, 40) + (f" ×{count}" if count > 1 else "") for name, count in kinds),
-        }
-        parts: list[RenderableType] = [
-            pairs((Text(label, palette.dim), Text(value, palette.text)) for label, value in rows.items() if value)
-        ]
-        if server is not None:
-            parts += [Text("\nthis server", palette.style("text", bold=True)), server]
-        return Group(*parts, path, Text(f"changed {at(entry.stamp[0] / 1e9)}", palette.dim))
-
-    @work(name="check", group="preview", exclusive=True)
-    async def _show_check(self, entry: Entry) -> None:
-        """Add what this server lacks of it, once that is known."""
-        info = self.session.state.object_info if self.session.state is not None else None
-        if info is None or entry.document is None:
+    @work(name="preview", group="preview", exclusive=True)
+    async def _deepen(self, entry: Entry) -> None:
+        """Add what takes time: what a file of the server holds, what this server lacks of it, what it made last."""
+        await asyncio.sleep(PREVIEW_DELAY)
+        try:
+            if entry.unread:
+                entry = await self.shelf.fill(entry, self.userdata)
+                if entry.key in self._entries:
+                    self._entries[entry.key] = entry
+                    self._list.forget()
+                self._preview.show(entry, self.dashboard.palette)
+                self.refresh_actions()
+            self._show_picture(entry)
+            info = self.session.state.object_info if self.session.state is not None else None
+            if info is None or not entry.form:
+                return
+            found = await self._lacks(entry, info)
+        except (ClientError, WorkflowError) as error:
+            self._preview.show(library.with_error(entry, str(error)) if entry.unread else entry, self.dashboard.palette)
             return
-        problems = await asyncio.to_thread(check, entry.document.graph, info)
-        if self.entry is entry:
-            server = review.server(drafts.start(entry.document), self.dashboard.palette, problems, info)
-            self.query_one("#workflows-about", Static).update(self._about(entry, server))
+        if self.entry is not None and self.entry.key == entry.key:
+            known = sum(name in info for name in entry.classes)
+            said = lacking(entry, found, known, len(entry.classes), self.dashboard.palette)
+            self._preview.show(entry, self.dashboard.palette, said)
+
+    async def _lacks(self, entry: Entry, info: Mapping[str, Any]) -> list[Lack]:
+        key = (entry.key, entry.stamp, id(info))
+        if key not in self._lacking:
+            if entry.runnable:
+                document = await self.shelf.document(entry, self.userdata)
+                found = await asyncio.to_thread(lacks, document.graph, info)
+            else:
+                found = await asyncio.to_thread(lacking_classes, entry.classes, info)
+            while len(self._lacking) >= CHECKED:
+                del self._lacking[next(iter(self._lacking))]
+            self._lacking[key] = found
+        return self._lacking[key]
+
+    def _show_picture(self, entry: Entry | None) -> None:
+        connection, store = self.session.connection, self.dashboard.pictures
+        output = last_picture(entry, self.session.state) if entry is not None else None
+        wanted: tuple[Output, ...] = () if output is None else (output,)
+        store.only(self._picture_came, wanted)
+        found = store.want(connection, output, self._picture_came) if output and connection else None
+        self._preview.picture(found if isinstance(found, bytes) else None, output)
+
+    def _picture_came(self) -> None:
+        self._show_picture(self.entry)
 
     @on(LineList.Moved, "#workflows-list")
     def _moved(self) -> None:
@@ -249,15 +287,17 @@ class WorkflowsView(ScreenView):
 
     @on(LineList.Opened, "#workflows-list")
     def _list_opened(self) -> None:
-        if self.entry is not None and self.entry.document is not None:
+        if self.entry is not None and (self.entry.runnable or self.entry.unread):
             self.action_edit()
         else:
             self.action_switch_pane()
 
     @on(Input.Changed, "#workflows-query")
     def _searched(self, message: Input.Changed) -> None:
-        self._query = message.value.strip()
-        self._show_list()
+        if message.value.strip() != self._query:
+            self._query = message.value.strip()
+            self._show_list()
+            self._list.action_top()
 
     @on(Input.Submitted, "#workflows-query")
     def _search_done(self) -> None:
@@ -266,31 +306,75 @@ class WorkflowsView(ScreenView):
     # Actions on the list
 
     def situation(self) -> Situation:
+        entry = self.entry
         return Situation(
             self.session.state,
-            selected=self.entry is not None and self.entry.document is not None,
+            selected=entry is not None and (entry.runnable or entry.unread),
             editing=self.editing,
+            on_server=entry is not None and bool(entry.on_server),
+            listed=entry is not None,
         )
 
     def action_filter(self) -> None:
         self.add_class("-searching")
         self.call_after_refresh(self.query_one(Input).focus)
 
+    def filter(self, query: str, asked_from: str) -> None:
+        """Show only what matches; leaving the filter goes back to the screen that asked for it."""
+        if self.editing:
+            self._leave_editor()
+        self._filtered_from = asked_from
+        self._query = query
+        self.add_class("-searching")
+        self.query_one(Input).value = query
+        self._show_list()
+        self._list.action_top()
+        self.call_after_refresh(self._list.focus)
+
+    def action_order(self) -> None:
+        orders = list(Order)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self.run_worker(asyncio.to_thread(remember, workflows_order=self._order.value), name="remember", group="memory")
+        self._show_list()
+        self.dashboard.say(f"ordered by {self._order.value}")
+
+    def action_lacks(self) -> None:
+        if (entry := self.entry) is not None:
+            self.run_worker(self._show_lacks(entry), name="what is missing", group="dialog", exclusive=True)
+
+    async def _show_lacks(self, entry: Entry) -> None:
+        from comfytui.tui.screens.lacks import show_lacks
+
+        info = self.session.state.object_info if self.session.state is not None else None
+        if info is None:
+            self.dashboard.report("the server's nodes are not known yet")
+            return
+        read = await self.dashboard.ask("read", self.read(entry)).wait()
+        if read is not None and (name := await show_lacks(self.dashboard, read[0], read[1], info)):
+            self.dashboard.show_node(name)
+
+    async def read(self, entry: Entry) -> tuple[Entry, Document | None]:
+        """An entry, read, and its workflow if it can be run. Raises ClientError and WorkflowError."""
+        entry = await self.shelf.fill(entry, self.userdata)
+        if entry.form == "ui":
+            return entry, None
+        return entry, await self.shelf.document(entry, self.userdata)
+
     def action_switch_pane(self) -> None:
         self.toggle_class("-preview")
-        shown = self.query_one("#workflows-preview") if self.has_class("-preview") else self._list
+        shown = self.query_one("#workflows-text") if self.has_class("-preview") else self._list
         self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
     def action_open_path(self) -> None:
         self.run_worker(self._ask_path(), name="ask for a path", group="dialog", exclusive=True)
 
     async def _ask_path(self) -> None:
-        from comfytui.tui.widgets.text_input_dialog import TextInputDialog
+        from comfytui.tui.widgets.file_dialog import FileDialog
 
         hint = "a JSON file in the API format, or a picture that ComfyUI saved"
-        path = await self.app.push_screen_wait(TextInputDialog("Open a workflow", hint=hint))
-        if path:
-            await self._open_path(at_home(path))
+        path = await self.app.push_screen_wait(FileDialog("Open a workflow", hint, WORKFLOW_FILES))
+        if path is not None:
+            await self._open_path(path)
 
     async def _open_path(self, path: Path) -> None:
         """List a file, and edit it if it is a workflow."""
@@ -298,63 +382,93 @@ class WorkflowsView(ScreenView):
         if entry.error:
             self.dashboard.report(" ".join(part for part in (f"{entry.name}: {entry.error}.", entry.fix) if part))
             return
-        self._opened = [entry, *(each for each in self._opened if each.path != path)]
-        await asyncio.to_thread(remember_workflow, path)
+        self.shelf.put(entry)
+        await self._remember(entry.key)
         self._show_list()
-        self._list.move_to(str(path))
-        if entry.document is not None:
-            await self.edit(entry.document, path=path)
+        self._list.move_to(entry.key)
+        await self._edit(entry)
+
+    async def _remember(self, key: str) -> None:
+        """Put a file first among those used last, also for the next run."""
+        memory = await asyncio.to_thread(remember_workflow, key)
+        self._recent = memory.recent_workflows
 
     def action_edit(self) -> None:
-        if (entry := self.entry) is not None and entry.document is not None:
-            self.run_worker(self.edit(entry.document, path=entry.path), name="edit", group="edit", exclusive=True)
+        if (entry := self.entry) is not None:
+            self.dashboard.ask("open", self._edit(entry), group="edit")
+
+    async def _edit(self, entry: Entry) -> None:
+        entry, document = await self.read(entry)
+        if document is None:
+            self.dashboard.report(f"{entry.name}: {entry.error}. {entry.fix}")
+            return
+        await self.edit(document, source=entry.key)
 
     def action_again(self) -> None:
-        if (entry := self.entry) is not None and entry.document is not None:
-            self.dashboard.ask("run", self._run_as_it_is(entry.document, entry.path))
+        if (entry := self.entry) is not None:
+            self.dashboard.ask("run", self._run_as_it_is(entry))
 
-    async def _run_as_it_is(self, document: Document, path: Path) -> None:
+    async def _run_as_it_is(self, entry: Entry) -> None:
         if (connection := self.session.connection) is None:
             return
+        entry, document = await self.read(entry)
+        if document is None:
+            raise WorkflowError(entry.error, name=entry.name, fix=entry.fix)
         (graph,) = drafts.runs(drafts.start(document), 1)
-        await connection.submit(graph, name=path.stem, previews=self.dashboard.settings.previews)
-        await asyncio.to_thread(remember_workflow, path)
-        self.dashboard.say(f"{sanitize.line(path.stem)} {taken(self.session.state)}")
+        await connection.submit(graph, name=entry.path.stem, previews=self.dashboard.settings.previews)
+        await self._remember(entry.key)
+        self.dashboard.say(f"{sanitize.line(entry.path.stem)} {taken(self.session.state)}")
+        self._show_list()
+
+    # The server's own files
+
+    def action_delete(self) -> None:
+        if (entry := self.entry) is not None and entry.on_server:
+            self.run_worker(self._server_files.delete(entry), name="delete", group="dialog", exclusive=True)
+
+    def action_rename(self) -> None:
+        if (entry := self.entry) is not None and entry.on_server:
+            self.run_worker(self._server_files.rename(entry), name="rename", group="dialog", exclusive=True)
+
+    def action_upload(self) -> None:
+        if (entry := self.entry) is not None:
+            self.run_worker(self._server_files.copy(entry), name="copy there", group="dialog", exclusive=True)
 
     # The editor
 
     async def edit(
-        self, document: Document, *, path: Path | None = None, seed_mode: SeedMode | None = None, back_to: str = ""
+        self, document: Document, *, source: str = "", seed_mode: SeedMode | None = None, back_to: str = ""
     ) -> None:
-        """Open the editor on a document; a draft of it that was left with changes is taken up again."""
+        """Open the editor on a document; a draft of it that was left with changes is taken up again.
+
+        `source` is the key of the file that it comes from.
+        """
         self._keep()
-        key = path or document.name
-        draft = self._kept.get(key)
+        draft = self._kept.get(source or document.name)
         if draft is None or draft.document.graph != document.graph:
             draft = drafts.start(document, seed_mode)
         self._back_to = back_to
         self.add_class("-editing")
         info = self.session.state.object_info if self.session.state is not None else None
-        await self._editor.open(draft, path, info)
+        await self._editor.open(draft, source, info)
         self.refresh_actions()
 
     def _keep(self) -> None:
         """Nothing typed is lost by leaving."""
         draft = self._editor.draft
         if drafts.changes(draft):
-            self._kept[self._editor.path or draft.document.name] = draft
+            self._kept[self._editor.source or draft.document.name] = draft
+
+    def _leave_editor(self) -> None:
+        self._keep()
+        self.remove_class("-editing")
+        self._editor.active = False
 
     def go_back(self) -> bool:
         if self.editing:
-            if self._editor.has_class("-more"):
-                self._editor.action_more()
+            if self._editor.go_back():
                 return True
-            if self._editor.has_class("-side"):
-                self._editor.action_side()
-                return True
-            self._keep()
-            self.remove_class("-editing")
-            self._editor.active = False
+            self._leave_editor()
             self.call_after_refresh(self._list.focus)
             self._show_preview()
             if self._back_to and self._back_to != self.screen_id:
@@ -367,6 +481,9 @@ class WorkflowsView(ScreenView):
             self.remove_class("-searching")
             self.query_one(Input).value = ""
             self._list.focus()
+            if self._filtered_from:
+                self.run_worker(self.dashboard.action_show(self._filtered_from), name="show")
+                self._filtered_from = ""
             return True
         return False
 
@@ -392,8 +509,9 @@ class WorkflowsView(ScreenView):
     async def _ran(self, message: Editor.Ran) -> None:
         runs = "" if message.count == 1 else f"{message.count} runs "
         self.dashboard.say(runs + taken(self.session.state))
-        if (path := self._editor.path) is not None:
-            await asyncio.to_thread(remember_workflow, path)
+        if self._editor.source:
+            await self._remember(self._editor.source)
+            self._show_list()
         await self.dashboard.action_show("live")  # to watch it; the editor is still open here
 
     def action_more(self) -> None:
@@ -405,6 +523,9 @@ class WorkflowsView(ScreenView):
     def action_seed_mode(self) -> None:
         self._editor.action_seed_mode()
 
+    def action_attach(self) -> None:
+        self._editor.action_upload()
+
     def action_undo(self) -> None:
         self._editor.action_undo()
 
@@ -414,15 +535,21 @@ class WorkflowsView(ScreenView):
     async def _ask_file(self) -> None:
         from comfytui.tui.widgets.text_input_dialog import TextInputDialog
 
-        draft = self._editor.draft
-        stem = sanitize.line(Path(draft.document.name).stem)
-        name = await self.app.push_screen_wait(TextInputDialog("Write the workflow to", f"{stem}-changed.json"))
-        if name:
+        draft, source = self._editor.draft, self._editor.source
+        there = source.startswith(f"{SERVER}:")
+        suggested = source if there else f"{sanitize.line(Path(draft.document.name).stem)}-changed.json"
+        hint = f"a path here, or {SERVER}:NAME among the server's own workflows (in API format)"
+        name = await self.app.push_screen_wait(TextInputDialog("Write the workflow to", suggested, hint=hint))
+        if not name:
+            return
+        if name.startswith(f"{SERVER}:"):
+            await self._server_files.save(name.removeprefix(f"{SERVER}:").strip(), draft.graph)
+        else:
             self.dashboard.ask("write", self._write(at_home(name), draft))
 
     async def _write(self, path: Path, draft: Draft) -> None:
         written = await asyncio.to_thread(documents.write, path, draft.graph)
-        await asyncio.to_thread(remember_workflow, written)
+        await self._remember(str(written.absolute()))
         self.dashboard.say(f"written to {sanitize.line(str(written))}")
         self.action_reload()
 
@@ -432,32 +559,14 @@ class WorkflowsView(ScreenView):
         # Shares are of panes side by side; alone and below each other, 5fr would be five times the width.
         for pane, share in (("middle", "5fr"), ("preview", "3fr")):
             self.query_one(f"#workflows-{pane}").styles.width = "1fr" if narrow else share
+        self.call_after_refresh(self._picture_came)  # it is shown where there is room
 
 
-def at_home(path: str) -> Path:
-    """A path as typed, with ~ for the home folder."""
-    return Path(path).expanduser()
+WORKFLOW_FILES = (".json", ".png", ".webp", ".jpg", ".jpeg")
 
 
-def _haystack(entry: Entry) -> str:
-    facts = entry.facts
-    return " ".join((entry.name, entry.group, facts.positive, facts.model, *facts.loras, *entry.classes)).lower()
-
-
-def _name_width(width: int) -> int:
-    return max(14, min(32, width // 4))
-
-
-def _row(width: int, cells: tuple[str, ...], styles: Sequence[Style]) -> Text:
-    """Name, model, size, steps, prompt in columns; the last ones go first where it is narrow."""
-    name, model, pixels, steps, prompt = cells
-    first = _name_width(width)
-    line = Text(" " + cut_middle(name, first).ljust(first), styles[0])
-    if width >= 60:
-        line.append("  " + cut_middle(model, 16).ljust(16), styles[1])
-    if width >= 44:
-        line.append("  " + pixels.rjust(9), styles[2])
-        line.append("  " + steps.rjust(5), styles[3])
-    if (left := width - line.cell_len - 3) > 8:
-        line.append("  " + cut(prompt, left), styles[4])
-    return line
+async def show_filtered(dashboard: Dashboard, query: str) -> None:
+    """Show the files that match a filter, such as `node:KSampler`; leaving it comes back."""
+    asked_from = dashboard.current
+    await dashboard.action_show("workflows")
+    cast("WorkflowsView", dashboard.stage.of("workflows")).filter(query, asked_from)

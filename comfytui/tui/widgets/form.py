@@ -89,8 +89,11 @@ class ValueInput(Input):
         self.cursor_blink = False  # a blinking cursor writes to the terminal twice a second, for ever
 
     def action_step(self, direction: int) -> None:
-        """Raise or lower a number by the step that the server gives; go to the neighbour of a choice."""
+        """Raise or lower a number by steps of the size that the server gives; go to the neighbour of a choice."""
         field = self.field
+        if field.kind == "bool":
+            self.value = "false" if self.value == "true" else "true"
+            return
         if field.choices:
             names = [shown(choice) for choice in field.choices]
             at = names.index(self.value) if self.value in names else -1
@@ -108,11 +111,19 @@ class ValueInput(Input):
             number = max(number, field.min)
         self.value = f"{number:.10g}" if isinstance(number, float) else str(number)
 
+    async def _on_key(self, event: events.Key) -> None:
+        """Space turns a yes into a no: nothing else is typed into it."""
+        if event.key == "space" and self.field.kind == "bool":
+            event.prevent_default().stop()
+            self.action_step(1)
+        else:
+            await super()._on_key(event)
+
     async def action_submit(self) -> None:
         """Enter opens the list of choices, or turns a yes into a no; elsewhere it goes on to the next field."""
         if self.field.kind == "bool":
             self.value = "false" if self.value == "true" else "true"
-        elif self.field.choices:
+        elif self.field.choices or self.field.upload:
             self.post_message(Pick(self.field.place))
         else:
             self.screen.focus_next()
@@ -210,6 +221,7 @@ class FormLine(Vertical):
     FormLine Input:focus, FormLine TextArea:focus { background: $role-selection; color: $role-selection-text; }
     FormLine .note { display: none; height: auto; padding: 0 0 0 16; color: $role-failed; }
     FormLine .note.-said { display: block; }
+    FormLine .note.-doing { color: $role-dim; }
     """
 
     def __init__(self, fields: Sequence[Field], labels: Sequence[str], seed_mode: SeedMode | None = None) -> None:
@@ -263,14 +275,16 @@ class FormLine(Vertical):
         """Whether the value differs from the document."""
         self._labels[place].set_class(changed, "-changed")
 
-    def note(self, place: Place, text: str) -> None:
-        """Say what is wrong with an input; nothing for an empty text."""
+    def note(self, place: Place, text: str, wrong: bool = True) -> None:
+        """Say what is wrong with an input, or (not `wrong`) what is being done about it; nothing for an empty text."""
+        text = f"{'✗' if wrong else '◌'} {text}" if text else ""
         if self._notes.get(place, "") == text:
             return
         self._notes[place] = text
         said = [each for each in self._notes.values() if each]
-        self._note.update(Text("\n".join("✗ " + each for each in said)))
+        self._note.update(Text("\n".join(said)))
         self._note.set_class(bool(said), "-said")
+        self._note.set_class(all(each[0] != "✗" for each in said), "-doing")
 
     @on(Input.Changed)
     def _input(self, event: Input.Changed) -> None:

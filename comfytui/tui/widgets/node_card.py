@@ -18,12 +18,17 @@ NAME = 17  # cells of a name on a card
 
 
 class CardLine(NamedTuple):
-    """One line. `query` is what enter searches for, `tip` the long explanation, `choices` what an input accepts."""
+    """One line. `query` is what enter searches for, `tip` the long explanation, `choices` what an input accepts.
+
+    `name` and `default` are those of the input.
+    """
 
     text: Text
     query: str = ""
     tip: str = ""
     choices: tuple[Any, ...] = ()
+    name: str = ""
+    default: Any = ""
 
 
 def card(node: Node, index: NodeIndex, palette: Palette, width: int) -> list[CardLine]:
@@ -53,7 +58,7 @@ def _inputs(node: Node, index: NodeIndex, palette: Palette, width: int) -> Itera
         line.append(cut_middle(one_line(each.name), NAME).ljust(NAME), palette.text if each.required else palette.dim)
         line.append(" ")
         if each.kind == "link":
-            makers = len(index.makers(each.type))
+            makers = index.count(MAKES, each.type)
             line.append(cut(each.type, 24), palette.graph)
             if makers:
                 line.append(f" ← {makers:,} make{'s' * (makers == 1)} it", palette.dim)
@@ -70,6 +75,8 @@ def _inputs(node: Node, index: NodeIndex, palette: Palette, width: int) -> Itera
             MAKES + each.type if each.kind == "link" and each.type != "*" else "",
             tooltip if isinstance(tooltip, str) else "",
             each.choices,
+            one_line(each.name),
+            each.options.get("default", each.choices[0] if each.choices else ""),
         )
 
 
@@ -80,7 +87,7 @@ def _outputs(node: Node, index: NodeIndex, palette: Palette, width: int) -> Iter
         line.append(cut(each.type, 24), palette.graph)
         if each.is_list:
             line.append(" list", palette.dim)
-        takers = len(index.takers(each.type))
+        takers = index.count(TAKES, each.type)
         if takers:
             line.append(f" → {takers:,} take{'s' * (takers == 1)} it", palette.dim)
         line.truncate(width, overflow="ellipsis")

@@ -76,12 +76,22 @@ async def test_enter_on_an_output_lists_the_nodes_that_take_it() -> None:
         assert set(app.query_one("#nodes-list", LineList).keys) == {"Fancy", "OldScale", "SaveImage"}
 
 
-async def test_m_lists_the_makers_of_the_first_input() -> None:
+async def test_m_asks_which_input_and_lists_its_makers_and_escape_comes_back() -> None:
     app, _ = serve()
     async with app.run_test(size=(140, 30)) as pilot:
-        await opened(pilot)
+        view = await opened(pilot)
         await pilot.press("slash", *"vaedecode", "enter", "m")
-        assert set(app.query_one("#nodes-list", LineList).keys) == {"KSampler", "EmptyLatentImage"}
+        await until(pilot, lambda: len(app.screen_stack) == 2, "asked")
+        await pilot.pause()
+        assert "LATENT · samples · 2 make it" in screen_text(app) and "VAE · vae · 1 make it" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: set(view._list.keys) == {"KSampler", "EmptyLatentImage"})
+        await pilot.press("t")  # one output, so nothing is asked
+        assert view.query_one(Input).value == "takes:LATENT"
+        await pilot.press("escape")
+        assert view.query_one(Input).value == "makes:LATENT"
+        await pilot.press("escape")
+        assert view.query_one(Input).value == "vaedecode" and view.node is not None and view.node.name == "VAEDecode"
 
 
 async def test_the_tooltip_of_the_selected_input_is_shown() -> None:

@@ -73,19 +73,26 @@ async def test_enter_edits_and_writing_keeps_the_original(own_folders: Path) -> 
 async def test_a_path_is_opened_and_a_bad_one_says_why(own_folders: Path, tmp_path: Path) -> None:
     lone = tmp_path / "lone.json"
     lone.write_text((own_folders / "circle.json").read_text())
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
     app, _ = serve(workflow_folders=(str(own_folders),))
     async with app.run_test(size=(120, 40)) as pilot:
         view = await opened(pilot, own_folders)
-        for path in (tmp_path / "gone.json", lone):
-            await pilot.press("o")
-            await until(pilot, lambda: len(app.screen_stack) == 2)
-            app.screen.query_one(Input).value = str(path)
-            await pilot.press("enter")
-            await until(pilot, lambda: app.last_error or view.editing)
-            if path is not lone:
-                assert "gone.json" in (app.last_error or "") and not view.editing
-                app.last_error = None
-        assert view._editor.path == lone
+        await pilot.press("o")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = str(tmp_path / "gone.json")
+        await pilot.press("enter")
+        await until(pilot, lambda: "There is no file" in screen_text(app))
+        app.screen.query_one(Input).value = str(bad)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.last_error)
+        assert "bad.json" in (app.last_error or "") and not view.editing
+        await pilot.press("o")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = str(lone)
+        await pilot.press("enter")
+        await until(pilot, lambda: view.editing)
+        assert view.editor.source == str(lone)
 
 
 async def test_the_workflow_of_the_command_line_is_opened_first(own_folders: Path) -> None:
