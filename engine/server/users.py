@@ -6,12 +6,14 @@ import json
 import os
 import re
 import tempfile
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from engine.files.naming import force_folder
 from engine.files.safe import UnsafeNameError, inside
 from engine.server import limits
 from engine.server.services import Services
@@ -19,6 +21,7 @@ from engine.server.services import Services
 DEFAULT = "default"
 RESERVED = "__"  # ids that begin with this belong to the system
 _MAX_NAME = 128
+_adding = threading.Lock()  # one at a time: two who choose the same name must not both get it
 
 
 class DamagedFileError(OSError):
@@ -54,20 +57,22 @@ def everyone(shared: Services) -> dict[str, str]:
 
 
 def add(shared: Services, username: Any) -> str:
-    """Make a user; the new id. Raises `UserError`, and `OSError` if it cannot be kept."""
+    """Make a user; the new id. Waits for the disk: not for the event loop. Raises `UserError`, and `OSError` if it cannot
+    be kept."""
     name = username.strip()[:_MAX_NAME] if isinstance(username, str) else ""
     if not name:
         raise UserError("username not provided")
     if name.startswith(RESERVED):
         raise UserError("System User prefix not allowed")
-    users = everyone(shared)
-    if len(users) >= limits.USERS:
-        raise UserError(f"There are {limits.USERS} users, which is the limit")
-    if name in users.values():
-        raise UserError("Duplicate username.")
-    user_id = f"{re.sub('[^a-zA-Z0-9_-]+', '-', name)}_{uuid.uuid4()}"
-    users[user_id] = name
-    write_json(shared.folders.user / "users.json", users)
+    with _adding:
+        users = everyone(shared)
+        if len(users) >= limits.USERS:
+            raise UserError(f"There are {limits.USERS} users, which is the limit")
+        if name in users.values():
+            raise UserError("Duplicate username.")
+        user_id = f"{re.sub('[^a-zA-Z0-9_-]+', '-', name)}_{uuid.uuid4()}"
+        users[user_id] = name
+        write_json(shared.folders.user / "users.json", users)
     return user_id
 
 
@@ -99,8 +104,4 @@ def write_file(path: Path, data: bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)  # the rename itself
-    finally:
-        os.close(folder)
+    force_folder(path.parent)  # the rename itself

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from engine.files import decode
 from engine.files.decode import PictureError
 from engine.files.folders import Folders
+from engine.files.naming import force_folder
 from engine.files.pictures import encode_png, read_text
 from engine.files.safe import UnsafeNameError, clean, inside
 from engine.server import limits
@@ -202,7 +203,10 @@ def _digest(file: IO[bytes], hashing: str) -> bytes:
 
 
 def _write(path: Path, source: IO[bytes]) -> None:
-    """Write beside the target and move it there, so that nobody reads half a picture."""
+    """Write beside the target and move it there, so that nobody reads half a picture.
+
+    To the disk before the client is told that it is kept: a job that waits for it survives a power cut, and so must it.
+    """
     source.seek(0)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PART, delete=False) as file:
         part = Path(file.name)
@@ -210,11 +214,13 @@ def _write(path: Path, source: IO[bytes]) -> None:
             while data := source.read(_PIECE):
                 file.write(data)
             file.flush()
+            os.fsync(file.fileno())  # before the rename, which could otherwise reach the disk first
             part.chmod(0o644)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+    force_folder(path.parent)  # the rename itself
 
 
 def _original(folders: Folders, text: str | None) -> Path | None:

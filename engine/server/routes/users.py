@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from engine.server import users
@@ -21,6 +23,6 @@ async def add(request: web.Request) -> web.Response:
     """`POST /users`: the id of the new user as a JSON string."""
     body = await read_object(request)
     try:
-        return answer(users.add(services(request), body.get("username")))
+        return answer(await asyncio.to_thread(users.add, services(request), body.get("username")))
     except users.UserError as error:
         return answer({"error": str(error)}, status=400)
