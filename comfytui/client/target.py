@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -160,7 +161,8 @@ class Target(msgspec.Struct, frozen=True):
         if self.token is not None:
             authorization = f"Bearer {self.token}"
         elif self.basic is not None:
-            authorization = "Basic " + base64.b64encode(":".join(self.basic).encode()).decode()
+            pair = ":".join(self.basic).encode(errors="surrogateescape")  # a variable may hold bytes that are no text
+            authorization = f"Basic {base64.b64encode(pair).decode()}"
         else:
             return headers
         headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
@@ -173,7 +175,7 @@ class Target(msgspec.Struct, frozen=True):
             plain.append(self.certificate.password)
         if "Authorization" in (headers := self.request_headers()):
             plain += [headers["Authorization"], headers["Authorization"].partition(" ")[2]]
-        forms = {form for text in plain for form in (text, quote(text, safe=""), quote_plus(text, safe=""))}
+        forms = {form for text in plain for form in forms_of(text)}
         return tuple(sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True))
 
     def scrubbed(self, text: str) -> str:
@@ -199,6 +201,16 @@ def _check_headers(headers: Mapping[str, str], token: str | None) -> None:
             raise BadTarget(f"{what} cannot be set: it is part of every request's own.")
         if not re.fullmatch(r"([!-~]([ -~\t]*[!-~])?)?", value):
             raise BadTarget(f"{what}: its value must be plain ASCII text, without spaces around it or line breaks.")
+
+
+def forms_of(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as an address and a line of JSON have it."""
+    return (
+        secret,
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, safe="", errors="replace"),
+        json.dumps(secret)[1:-1],
+    )
 
 
 def bare(address: str) -> str:

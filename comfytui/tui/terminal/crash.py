@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from comfytui import __version__
 from comfytui.client import sanitize
+from comfytui.client.target import BLOT, forms_of
 from comfytui.settings.files import state_dir
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "comfytui.log"
 MOST_BYTES: Final = 512 * 1024  # of the log; the older half goes when it is full
-BLOT: Final = "•••"
 
 _CREDENTIALS: Final = (
     (re.compile(r"(?<=://)[^/\s@'\"]+@"), f"{BLOT}@"),  # user:password@host
@@ -43,9 +43,11 @@ _CREDENTIALS: Final = (
 
 def blotted(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without `secrets` (values that are known to be some) and without what looks like a credential."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 4:  # shorter ones would blot words
-            text = text.replace(secret, BLOT)
+    # As they are, and as an address or a line of JSON has them; all of a secret before a part of it.
+    forms = {form for each in secrets for form in forms_of(each)}
+    for form in sorted(forms, key=len, reverse=True):
+        if len(form) >= 4:  # shorter ones would blot words
+            text = text.replace(form, BLOT)
     for pattern, instead in _CREDENTIALS:
         text = pattern.sub(instead, text)
     return text
