@@ -64,6 +64,8 @@ class Http:
         self.target = target
         self._recorder = recorder
         self.read_only = False  # refuse whatever would change the server
+        # Of a server with several users (`--multi-user`): the id of the one that we are; "" is nobody's.
+        self.user = next((value for name, value in target.headers.items() if name.lower() == "comfy-user"), "")
         self.server_date: float | None = None  # seconds, of the newest answer, as the server's clock has them
         try:
             self._client = httpx.AsyncClient(
@@ -240,10 +242,24 @@ class Http:
             ) from error
 
     async def view_size(self, name: m.RawName) -> int | None:
-        """HEAD /view: how many bytes a file has; None if the server does not say. Raises Missing when it is gone."""
+        """How many bytes a file has, without fetching it; None if the server does not say. Raises Missing if it is gone.
+
+        HEAD /view, which ComfyUI answers like every GET (aiohttp does that by itself); where a proxy refuses it, the first
+        byte is asked for: what comes back says of how many it is the first (RFC 9110, 14.4).
+        """
         query = {"filename": name.filename, "subfolder": name.subfolder, "type": name.type}
         try:
-            return (await self._request("HEAD", "/view", query)).length
+            found = (await self._request("HEAD", "/view", query)).length
+            if found is not None:
+                return found
+        except Unreachable:
+            raise
+        except (
+            ClientError
+        ):  # gone, or only HEAD is refused, in as many ways as there are proxies: a GET tells them apart
+            pass
+        try:
+            return (await self._request("GET", "/view", query, first=1)).length
         except Missing as error:
             raise Missing(
                 f"{sanitize.line(name.filename)} is no longer on the server.", where=self.target.url
@@ -338,13 +354,14 @@ class Http:
         files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         form: Mapping[str, str] | None = None,
         limit: int | None = None,
+        first: int = 0,
         patience: float | None = None,
         harmless: bool = False,
     ) -> Answer:
         """Send, receive at most `limit` (MAX_JSON) bytes after decompression, and turn every failure into a ClientError.
 
         `patience`: seconds to wait for an answer to begin, if more than the target's timeout. `harmless`: sent even if
-        nothing may be changed.
+        nothing may be changed. `first`: ask for so many bytes of the beginning alone, and read no more of it.
         """
         where = self.target.url
         if method not in ("GET", "HEAD") and not harmless:
@@ -354,6 +371,10 @@ class Http:
         headers = {"Content-Type": "application/json"} if method in ("POST", "PATCH") and files is None else {}
         # json.dumps, not httpx's `json=`: raw graphs may hold NaN and lone surrogates, and must go back as they came.
         content = json.dumps(body).encode() if headers else None
+        if self.user:
+            headers["comfy-user"] = self.user
+        if first:
+            headers = {"Range": f"bytes=0-{first - 1}", "Accept-Encoding": "identity"}
         wait = max(self.target.timeout, patience or 0.0)
         asked = self._recorder.now() if self._recorder is not None else 0.0
         timeout = httpx.Timeout(self.target.timeout, read=wait, pool=None)
@@ -369,7 +390,8 @@ class Http:
                 timeout=timeout,
             ) as response:
                 self._note_date(response.headers.get("date"))
-                data = await _bounded(response, MAX_JSON if limit is None else limit)
+                whole = first and response.status_code == 200  # the range was not heeded
+                data = b"" if whole else await _bounded(response, MAX_JSON if limit is None else limit)
                 answer = Answer(response.status_code, response.headers.get("content-type", ""), data, _length(response))
                 location = response.headers.get("location", "")
         except httpx.TimeoutException as error:
@@ -384,7 +406,9 @@ class Http:
             raise BadAnswer(f"{self.target.label}{path}: {said}", where=where) from error
         except TooLarge as error:
             raise TooLarge(f"{self.target.label}{path}: {error}", where=where) from None
-        if self._recorder is not None:
+        if first and (answer.status == 206 or (answer.status == 416 and answer.length is not None)):
+            return answer
+        if self._recorder is not None and not first:
             self._recorder.answer(asked, method, path, query, answer.status, answer.content_type, answer.content)
         if answer.status not in (200, 204):
             raise self._refusal(path, answer, location)
@@ -476,7 +500,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def _length(response: httpx.Response) -> int | None:
-    said = response.headers.get("content-length", "")
+    if response.status_code in (206, 416):  # of a part: "bytes 0-0/1234", or "bytes */0"
+        said = response.headers.get("content-range", "").rpartition("/")[2]
+    else:
+        said = response.headers.get("content-length", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else None
 
 

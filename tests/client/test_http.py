@@ -137,6 +137,46 @@ async def test_a_file_is_fetched_by_its_true_name() -> None:
         assert "\x1b" not in str(caught.value)
 
 
+async def test_the_size_of_a_file_is_told_without_fetching_it() -> None:
+    async with FakeComfy() as server, Http(Target.parse(server.url)) as http:
+        server.files["output", "", "a.mp4"] = b"x" * 1234
+        assert await http.view_size(RawName("a.mp4", "", "output")) == 1234
+        assert server.requests[-1].method == "HEAD"
+        with pytest.raises(Missing, match="no longer on the server"):
+            await http.view_size(RawName("b.mp4", "", "output"))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "partial", "size"),
+    [
+        (httpx.Response(405, html="<html>no HEAD</html>"), {"content-range": "bytes 0-0/98765"}, 98765),
+        (httpx.Response(501), {"content-range": "bytes 0-0/98765"}, 98765),
+        (httpx.Response(403), {"content-range": "bytes 0-0/98765"}, 98765),
+        (httpx.Response(200), {"content-range": "bytes 0-0/7"}, 7),  # no length: streamed by a proxy
+        (httpx.Response(405), {"content-range": "bytes 0-0/*"}, None),
+        (httpx.Response(405), {"content-range": "bytes */0"}, 0),  # nothing to give the first byte of
+        (httpx.Response(405), {}, 5),  # the range is not heeded
+    ],
+)
+async def test_where_head_is_refused_the_first_byte_tells_the_size(
+    refusal: httpx.Response, partial: dict[str, str], size: int | None
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.headers.get("range")))
+        if request.method == "HEAD":
+            return refusal
+        if not partial:
+            return httpx.Response(200, content=b"12345")
+        status = 416 if "*/" in partial["content-range"] else 206
+        return httpx.Response(status, headers=partial, content=b"1" if status == 206 else b"")
+
+    async with Http(Target.parse("http://box:8188"), transport=httpx.MockTransport(answer)) as http:
+        assert await http.view_size(RawName("a.mp4", "", "output")) == size
+    assert asked == [("HEAD", None), ("GET", "bytes=0-0")]
+
+
 async def test_what_cannot_be_sent_is_a_bad_target() -> None:
     with pytest.raises(BadTarget):
         Http(Target.parse("https://box", verify="/no/such/bundle.pem"))

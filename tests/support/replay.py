@@ -150,6 +150,8 @@ class FakeComfy(Routes):
         for start in (self.prefix, self.prefix + "/api"):
             for method, path, handler in self._routes():
                 application.router.add_route(method, start + path, handler)
+                if method == "GET" and path != "/ws":
+                    application.router.add_route("HEAD", start + path, handler)  # as ComfyUI: aiohttp's default
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
