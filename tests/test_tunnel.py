@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import os
 import shutil
 import signal
@@ -27,33 +26,17 @@ from comfytui.settings.schema import Ssh, validate
 from comfytui.state.model import Output, ServerState
 from comfytui.state.model import Phase as LinkPhase
 from comfytui.tunnel import Phase, Tunnel, TunnelError
-from tests.support import fake_ssh
+from tests.support.fake_ssh import FakeSsh
 from tests.support.replay import FakeComfy
 
 PATIENCE = 20.0
 
 
-class FakeSsh:
-    """What the fake did, and what it is to say."""
-
-    def __init__(self, folder: Path) -> None:
-        self.log, self.says = folder / "ssh.log", folder / "says"
-
-    def calls(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
-
-
 @pytest.fixture
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSsh:
     fake = FakeSsh(tmp_path)
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "ssh"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "{fake_ssh.__file__}" "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("FAKE_SSH_LOG", str(fake.log))
-    monkeypatch.setenv("FAKE_SSH_SAYS", str(fake.says))
-    monkeypatch.setenv("SSH_ASKPASS", "/bin/false")
+    for name, value in fake.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("COMFYTUI_STATE_DIR", str(tmp_path / "state"))
     for name in ("COMFYTUI_SERVER", "COMFYTUI_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -235,9 +218,8 @@ async def test_without_ssh_the_package_is_named(tmp_path: Path) -> None:
             await asyncio.wait_for(tunnel.wait_up(), PATIENCE)
 
 
-async def test_stopping_while_it_opens_leaves_nothing(ssh: FakeSsh, tmp_path: Path) -> None:
-    sleeper = tmp_path / "bin" / "ssh"
-    sleeper.write_text('#!/bin/sh\necho $$ > "$FAKE_SSH_LOG"\nexec sleep 600\n')
+async def test_stopping_while_it_opens_leaves_nothing(ssh: FakeSsh) -> None:
+    ssh.program.write_text('#!/bin/sh\necho $$ > "$FAKE_SSH_LOG"\nexec sleep 600\n')
     async with tunnel_to(1) as tunnel:
         async with asyncio.timeout(PATIENCE):
             while not (ssh.log.exists() and ssh.log.read_text().strip()):

@@ -10,6 +10,29 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+
+class FakeSsh:
+    """The fake on PATH: what it did, and what it is to say."""
+
+    def __init__(self, folder: Path) -> None:
+        """Puts the program into `folder`/bin; `environment` makes it the one that is found."""
+        self.log, self.says = folder / "ssh.log", folder / "says"
+        self.program = folder / "bin" / "ssh"
+        self.program.parent.mkdir()
+        self.program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "{__file__}" "$@"\n')
+        self.program.chmod(0o755)
+        self.environment = {
+            "PATH": f"{self.program.parent}:{os.environ['PATH']}",
+            "FAKE_SSH_LOG": str(self.log),
+            "FAKE_SSH_SAYS": str(self.says),
+            "SSH_ASKPASS": "/bin/false",
+        }
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What it was called with, oldest first."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
