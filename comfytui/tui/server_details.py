@@ -11,7 +11,7 @@ from comfytui.state.model import Phase
 from comfytui.tui.job_details import row as entry
 from comfytui.tui.server_list import Row, queue, standing
 from comfytui.tui.widgets.status_line import running
-from comfytui.tui.wording import ago, of_total, one_line
+from comfytui.tui.wording import of_total, one_line, time_of_day
 
 if TYPE_CHECKING:
     from comfytui.settings.schema import Profile
@@ -22,19 +22,17 @@ if TYPE_CHECKING:
 def lines(palette: Palette, row: Row, profile: Profile | None, now: float) -> list[Text]:
     """What matters first: why it is not there, else what it does."""
     return [
-        *_link(palette, row, now),
+        *_link(palette, row),
         *_work(palette, row.state, now),
         *_machine(palette, row.state),
         *_way(palette, row, profile),
     ]
 
 
-def _link(palette: Palette, row: Row, now: float) -> Iterator[Text]:
+def _link(palette: Palette, row: Row) -> Iterator[Text]:
     glyph, word, role = standing(row)
     state = row.state
-    since = f" · {ago(state.link.since, now)}" if state is not None and state.link.since else ""
-    if since.endswith("just now"):
-        since = ""
+    since = f" since {time_of_day(state.link.since)}" if state is not None and state.link.since else ""
     yield entry(palette, "state", f"{glyph} {word}{since}", role)
     yield entry(palette, "address", row.address)
     if row.tunnel:

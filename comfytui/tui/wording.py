@@ -160,3 +160,17 @@ def file_size(count: int | None) -> str:
     unit, weight = next((pair for pair in (("kB", 1e3), ("MB", 1e6)) if count < 999.5 * pair[1]), ("GB", 1e9))
     value = count / weight
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+
+
+JITTER = 0.03  # seconds: a network always jitters, and a busy loop here does; a change below it is no news
+
+
+def settled_latency(shown: float | None, new: float) -> float:
+    """The latency to show, in seconds: the new one if it is news, else that which is shown; a repaint costs bytes."""
+    if shown is None or not (shown / 2 < new < shown * 2 or abs(new - shown) < JITTER):
+        return new
+    return shown
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))} ms"

@@ -11,7 +11,7 @@ from comfytui.tui.server_list import Row, queue, standing
 from comfytui.tui.widgets.job_table import Column, fitted, header
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.status_line import running, vram
-from comfytui.tui.wording import cut, cut_middle, of_total, spark
+from comfytui.tui.wording import cut, cut_middle, milliseconds, of_total, settled_latency, spark
 
 COLUMNS = (
     Column("server", 16, 0, middle=True, wide=28),
@@ -32,7 +32,7 @@ class ServerTable(LineList):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._latencies: dict[str, float] = {}  # as shown: a network always jitters, only news is worth a repaint
+        self._latencies: dict[str, float] = {}  # as shown
 
     def update(self, rows: Sequence[Row], now: float) -> None:
         """Show servers in this order."""
@@ -77,10 +77,8 @@ class ServerTable(LineList):
         if new is None:
             self._latencies.pop(row.name, None)
             return "–"
-        old = self._latencies.get(row.name)
-        if old is None or not old / 2 < new < old * 2:
-            self._latencies[row.name] = new
-        return f"{max(1, round(self._latencies[row.name] * 1000))} ms"
+        self._latencies[row.name] = settled_latency(self._latencies.get(row.name), new)
+        return milliseconds(self._latencies[row.name])
 
     def _runs(self, row: Row, now: float, cells: int) -> Text:
         """What runs; of a server that is not there, why."""
@@ -102,7 +100,7 @@ class ServerTable(LineList):
         if not total:
             return Text("")
         text = Text.assemble((f"{kind} ", self.palette.dim), (of_total(used, total), self.palette.text))
-        if len(past) > 1:
+        if row.state.running and len(past) > 1:  # of an idle server it would only tell that time passes
             text.append(" " + spark([float(each[0]) for each in past], float(total)), self.palette.graph)
         return text
 

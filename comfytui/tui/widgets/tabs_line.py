@@ -12,7 +12,7 @@ from comfytui.state.model import Phase, ServerState
 from comfytui.tui.actions import SCREENS
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.fixed_line import FixedLine, Piece
-from comfytui.tui.wording import cut_middle
+from comfytui.tui.wording import cut_middle, milliseconds, settled_latency
 
 PHASES = {
     Phase.LIVE: ("●", "done"),
@@ -100,16 +100,11 @@ class TabsLine(FixedLine):
         """How long the server takes to answer."""
         if state is None or state.link.phase is not Phase.LIVE or (new := state.link.latency) is None:
             return Text()
-        if self._latency is None or not self._latency / 2 < new < self._latency * 2:
-            self._latency = new  # a network always jitters: only news is worth a repaint
-        return Text(f"{_milliseconds(self._latency)} ms", palette.dim)
+        self._latency = settled_latency(self._latency, new)
+        return Text(milliseconds(self._latency), palette.dim)
 
     def on_click(self, event: events.Click) -> None:
         x = event.x - self.styles.padding.left
         for start, end, screen_id in self._spans:
             if start <= x < end:
                 self.post_message(self.Chosen(screen_id))
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
