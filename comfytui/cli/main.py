@@ -55,6 +55,7 @@ class Commands(click.Group):
 @click.option("--local", is_flag=True, help="Start the engine on this machine, or come back to it.")
 @click.option("--theme", metavar="NAME", help="A theme by name, or the path of one.")
 @click.option("--images", type=click.Choice(IMAGES), help="How pictures are drawn.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
 @click.option("--workflow", metavar="FILE", help="Open this workflow.")
 @click.option("--read-only", is_flag=True, help="Only look: nothing that would change the server is sent.")
 @click.option("--record", metavar="FILE", help="Write down what the server sends, with its times.")
@@ -69,6 +70,7 @@ def cli(
     local: bool,
     theme: str | None,
     images: str | None,
+    no_mouse: bool,
     workflow: str | None,
     read_only: bool,
     record: str | None,
@@ -93,7 +95,7 @@ def cli(
         if ctx.invoked_subcommand is not None and replay:
             server = None  # the command asks for it
     if ctx.invoked_subcommand is not None:
-        if server or local or theme or images or workflow:
+        if server or local or theme or images or no_mouse or workflow:
             raise click.UsageError(f"Give options after the command: comfytui {ctx.invoked_subcommand} --server …")
         return
     if server and local:
@@ -103,10 +105,13 @@ def cli(
     import msgspec
 
     from comfytui.settings import files
+    from comfytui.settings.schema import Notify
 
     settings = files.load()
-    changes = {"theme": theme, "images": images}
-    settings = msgspec.structs.replace(settings, **{key: value for key, value in changes.items() if value})
+    changes = {"theme": theme, "images": images, "mouse": False if no_mouse else None}
+    settings = msgspec.structs.replace(settings, **{key: value for key, value in changes.items() if value is not None})
+    if replay:  # what ended then is no news, and where it was looked at is no place to come back to
+        settings = msgspec.structs.replace(settings, remember=False, notify=Notify(jobs="none"))
     code = ctx.obj(server, local, settings, Path(workflow) if workflow else None)
     if code:
         ctx.exit(code)

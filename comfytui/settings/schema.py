@@ -89,14 +89,17 @@ class Profile(Part, frozen=True):
         """The tunnel, however it is written. Raises ValueError."""
         return Ssh(host=self.ssh) if isinstance(self.ssh, str) and self.ssh else self.ssh or None
 
+    @property
+    def address(self) -> str:
+        """The url without user, password and query; … where it is unclear what is which."""
+        clear = re.fullmatch(r"([a-z][a-z0-9+.-]*://)?([^/?#@]*@)?([^?#@]*)([?#][^@]*)?", self.url, re.I | re.S)
+        return f"{clear[1] or ''}{clear[3]}" if clear else "…"
+
     def __repr__(self) -> str:  # with its secrets resolved it may reach a traceback
-        return f"Profile({self._shown()!r})"
+        return f"Profile({self.address!r})"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("url", self._shown())]
-
-    def _shown(self) -> str:
-        return re.sub(r".*@|[?#].*", "", self.url)
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # rich asks this first, and msgspec's tells every field
+        return [("url", self.address)]
 
 
 class Confirm(Part, frozen=True):
@@ -108,6 +111,31 @@ class Confirm(Part, frozen=True):
     delete_history: Annotated[bool, Meta(description="before entries of the history are deleted")] = True
 
 
+class Notify(Part, frozen=True):
+    """What happens when a job ends, so that nobody has to watch: `[notify]`."""
+
+    jobs: Annotated[
+        Literal["ours", "all", "none"], Meta(description="whose jobs: ours, everybody's on the connected servers, none")
+    ] = "ours"
+    failures_only: Annotated[bool, Meta(description="only when a job fails")] = False
+    seconds: Annotated[
+        int, Meta(description="only for jobs that ran this long; failures always", ge=0, le=1_000_000)
+    ] = 10
+    focused: Annotated[bool, Meta(description="also while you look at the terminal, where it tells that")] = False
+    bell: Annotated[bool, Meta(description="ring the terminal's bell")] = True
+    terminal: Annotated[
+        Literal["auto", "osc9", "osc777", "both", "off"],
+        Meta(description="a message of the terminal; auto sends what the terminal is known to show, else both"),
+    ] = "auto"
+    command: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='a program to run, as in ["notify-send", "{name}: {state}"]; '
+            "also {server} {id} {seconds} {error}, and COMFYTUI_JOB_… in its environment"
+        ),
+    ] = ()
+
+
 class Engine(Part, frozen=True):
     """The local engine: `[engine]`."""
 
@@ -115,6 +143,12 @@ class Engine(Part, frozen=True):
     arguments: Annotated[
         tuple[str, ...], Meta(description='more flags for it, as in ["--lowvram", "--output-directory", "/data"]')
     ] = ()
+
+    def __repr__(self) -> str:  # a token may be among the arguments
+        return f"Engine(port={self.port})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("port", self.port)]
 
 
 class Settings(Part, frozen=True):
@@ -128,15 +162,24 @@ class Settings(Part, frozen=True):
     ] = "dark"
     images: Annotated[Images, Meta(description="how pictures are drawn; auto looks at the terminal")] = "auto"
     previews: Annotated[bool, Meta(description="ask for pictures while a job is sampling")] = True
+    mouse: Annotated[bool, Meta(description="take the mouse; no leaves selecting text to the terminal")] = True
     workflow_folders: Annotated[tuple[str, ...], Meta(description="folders with your workflow files")] = ()
     output_dir: Annotated[str, Meta(description="where pictures are saved; . is where you started", min_length=1)] = "."
     leave_engine_running: Annotated[
         Choice, Meta(description="on leaving, let the local engine go on; ask asks once and remembers")
     ] = "ask"
     confirm: Annotated[Confirm, Meta(description="what is asked before it is done")] = field(default_factory=Confirm)
+    notify: Annotated[Notify, Meta(description="what happens when a job ends")] = field(default_factory=Notify)
     engine: Annotated[Engine, Meta(description="the local engine")] = field(default_factory=Engine)
     servers: Annotated[dict[str, Profile], Meta(description="servers by name")] = {}
+    remember: Annotated[bool, Meta(description="start where you left: server, screen, filters, panes, orders")] = True
     keys: Annotated[dict[str, str], Meta(description='your own keys: action = "key", as in run_again = "ctrl+r"')] = {}
+
+    def __repr__(self) -> str:  # an address may hold a password, and the engine's arguments a token
+        return f"Settings(servers={list(self.servers)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("servers", list(self.servers))]
 
 
 class SettingsError(ValueError):
@@ -226,7 +269,7 @@ def _explained(message: str, raw: Mapping[str, Any], file: str) -> SettingsError
         table = parts[0].removesuffix("[...]")
         parts[:1] = [table, _guilty(table, raw[table])]
     if unknown := re.search(r"unknown field `(.*)`", problem):
-        tables: dict[str, type[Part]] = {"confirm": Confirm, "engine": Engine, "servers": Profile}
+        tables: dict[str, type[Part]] = {"confirm": Confirm, "engine": Engine, "notify": Notify, "servers": Profile}
         model = Ssh if parts[2:3] == ["ssh"] else tables.get(parts[0] if parts else "", Settings)
         fix = _suggest(unknown[1], model.__struct_fields__)
         return SettingsError("there is no such setting", file=file, key=".".join([*parts, unknown[1]]), fix=fix)

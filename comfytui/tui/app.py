@@ -15,6 +15,7 @@ from textual.worker import Worker
 from comfytui.tui import actions, warming
 from comfytui.tui.actions import APP
 from comfytui.tui.messages import Messages
+from comfytui.tui.notify import Notifier
 from comfytui.tui.program import ProgramActions
 from comfytui.tui.session import Session
 from comfytui.tui.stage import Stage
@@ -99,6 +100,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
         self.messages = Messages(clock, self.messages_changed, self.set_timer)
+        self.notifier = Notifier(self)
+        self.session.watch(self.notifier.heard)
         self._server, self._local = server, local
         self._crash: Text | None = None  # what is said after the screen is gone
         self.keys_by_action = actions.keymap(settings.keys)
@@ -136,6 +139,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
             await self.action_show(self.current)
         self._ask_for_pixels()
         self.theming.begin()
+        self.tell_wrong_keys()
         if self._local:
             self.restart_engine()
         else:
@@ -372,5 +376,5 @@ def run(server: str | None, local: bool, settings: Settings, workflow: Path | No
 
     app = Dashboard(settings, server, local, workflow)
     with guarded():
-        code = app.run()
+        code = app.run(mouse=settings.mouse)
     return code or app.return_code or 0

@@ -51,6 +51,14 @@ class Telling:
         """Tell what is neither a success nor an error."""
         self._teller.messages.tell(Kind.REFUSED, text)
 
+    def tell_wrong_keys(self) -> None:
+        """Name what is wrong in the settings' `[keys]`."""
+        from comfytui.tui.actions.user_keys import checked
+
+        if problems := checked(self._teller.settings.keys, actions.ACTIONS).problems:
+            more = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
+            self.report(f"{problems[0]}{more}" + "".join(f"\n{each}" for each in problems[1:]))
+
     def notify(
         self,
         message: str,
@@ -65,6 +73,12 @@ class Telling:
             self.report(message)
         else:
             self.remark(message)
+
+    def on_app_focus(self) -> None:
+        self._teller.notifier.focused = True
+
+    def on_app_blur(self) -> None:
+        self._teller.notifier.focused = False
 
     def messages_changed(self) -> None:
         """Another message is shown, or none."""

@@ -31,11 +31,21 @@ def osc52(text: str, environment: Mapping[str, str]) -> str:
         return ""
     plain = f"\x1b]52;c;{base64.b64encode(data).decode()}\x07"
     if environment.get("TMUX") or environment.get("TERM", "").startswith("tmux"):
-        return plain + "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        return plain + passed_on(plain, environment)
+    return passed_on(plain, environment)
+
+
+def passed_on(sequence: str, environment: Mapping[str, str]) -> str:
+    """A sequence for the terminal outside of a multiplexer; as it is where there is none.
+
+    tmux passes it on where `allow-passthrough` is on. It must not hold `ESC \\`: that ends GNU screen's.
+    """
+    if environment.get("TMUX") or environment.get("TERM", "").startswith("tmux"):
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
     if environment.get("STY") or environment.get("TERM", "").startswith("screen"):
-        parts = (plain[at : at + SCREEN_CHUNK] for at in range(0, len(plain), SCREEN_CHUNK))
+        parts = (sequence[at : at + SCREEN_CHUNK] for at in range(0, len(sequence), SCREEN_CHUNK))
         return "".join(f"\x1bP{part}\x1b\\" for part in parts)
-    return plain
+    return sequence
 
 
 def through_tmux(text: str, environment: Mapping[str, str]) -> bool:
