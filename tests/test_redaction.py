@@ -165,6 +165,9 @@ def test_a_crash_report_knows_what_was_resolved_and_what_is_written(monkeypatch:
     chosen(found, "box")
     chosen(found, "told")
     assert "told-by-a-command" in credentials.known()
+    shown = repr(found) + pretty_repr(found) + repr(found.engine) + pretty_repr(found.engine)
+    assert "token-of" not in shown
+    assert "written" not in shown
     error = RuntimeError(
         "resolved-token-of-box token-in-the-variable written%20password written password token-of-the-engine "
         "told-by-a-command in-the-address query-as-written"

@@ -17,7 +17,7 @@ from comfytui.cli.diagnostics import Exit, Failed
 from comfytui.cli.progress import Progress
 from comfytui.client import downloads
 from comfytui.client.errors import ClientError, Missing, Refused
-from comfytui.settings import files
+from comfytui.settings import files, servers
 from comfytui.state.connection import Connection
 from comfytui.state.model import Job, JobState, Output, Phase, ServerState
 from comfytui.workflow import document, inputs, seeds
@@ -309,7 +309,7 @@ def _say_goodbye(connection: Connection, ids: Sequence[str], options: Options) -
     if options.local:
         diagnostics.say("\nstopped; so is the local engine if this command started it, and the job with it")
         return
-    url = connection.state.link.url
+    url, _ = servers.meant(files.load(), options.server)  # as it was named: its credentials are found by that
     diagnostics.say(
         f"\nstopped watching; {len(left)} {'job goes' if len(left) == 1 else 'jobs go'} on at {url}:\n"
         + "".join(f"  {each}\n" for each in left)

@@ -214,13 +214,6 @@ def forms_of(secret: str) -> tuple[str, ...]:
 
 
 def bare(address: str) -> str:
-    """What may be shown of an address as a person wrote it: no user, no password, no query."""
-    scheme, mark, rest = address.strip().partition("://")
-    if not mark or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        scheme, mark, rest = "", "", address.strip()
-    head = re.split(r"[?#]", rest, maxsplit=1)[0]
-    if "@" in rest[len(head) :]:  # either a password with ? in it, or a query with @: no part of it is safe to show
-        return f"{scheme}{mark}…"
-    if "@" in head:
-        head = "…@" + head.rpartition("@")[2]
-    return scheme + mark + head
+    """What may be shown of an address as a person wrote it: no user, no password, no query; nothing where that is unclear."""
+    clear = re.fullmatch(r"([a-z][a-z0-9+.-]*://)?([^/?#@]*@)?([^?#@]*)([?#][^@]*)?", address.strip(), re.I | re.S)
+    return f"{clear[1] or ''}{clear[3]}" if clear else "…"

@@ -24,12 +24,13 @@ def names(settings: Settings) -> tuple[str, ...]:
 def meant(settings: Settings, given: str | None = None) -> tuple[str, Profile]:
     """(name, profile as it is written) of `given`, else of the variable COMFYTUI_SERVER, else of the settings.
 
-    An address that is no name gets a profile of its own, and as its name the address without a password.
+    An address that is no name gets a profile of its own, and as its name the address without credentials.
     """
     wanted = given or os.environ.get(VARIABLE) or settings.server
     if wanted in settings.servers:
         return wanted, settings.servers[wanted]
-    return wanted.partition("?")[0].rpartition("@")[2], Profile(url=wanted)
+    profile = Profile(url=wanted)
+    return profile.address, profile
 
 
 def chosen(settings: Settings, given: str | None = None, *, variable: bool = True) -> Profile:
