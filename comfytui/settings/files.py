@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from comfytui.settings.schema import Settings, SettingsError, validate
 
 MAX_BYTES = 1024 * 1024  # of the settings file
 NAME = "settings.toml"
+_CHANGING = threading.Lock()
 
 
 def config_dir() -> Path:
@@ -52,9 +54,15 @@ def change(key: str, value: Any, path: Path | None = None) -> Settings:
     """Set one dotted key (None: back to its default) in the file, and return the new settings.
 
     The whole is checked before anything is written, and written whole or not at all. Comments and the order of keys
-    stay, unless the file spreads the value over several lines (then it is written anew). Raises SettingsError.
+    stay, unless the file spreads the value over several lines (then it is written anew). It reads and writes: call it
+    in a thread; of several at once each sees what the one before has written. Raises SettingsError.
     """
     path = path or settings_path()
+    with _CHANGING:
+        return _changed(key, value, path)
+
+
+def _changed(key: str, value: Any, path: Path) -> Settings:
     text = _text(path)
     raw = _parsed(path, text)
     *tables, last = key.split(".")

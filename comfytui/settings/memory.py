@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,10 @@ from comfytui.settings.files import state_dir, write_whole
 NAME = "memory.json"
 RECENT = 30
 MAX_BYTES = 1024 * 1024
+
+_WAITING: dict[Path, dict[str, Any]] = {}  # by file, what was changed and is not written yet
+_LOCK = threading.Lock()  # for `_WAITING`
+_FILES = threading.Lock()  # for reading, changing and writing a file in one go
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -32,6 +41,13 @@ class Memory(msgspec.Struct, frozen=True):
 def recall(path: Path | None = None) -> Memory:
     """What was remembered; an empty memory if there is none, or it is damaged (nothing in it is worth an error)."""
     path = path or state_dir() / NAME
+    with _LOCK:
+        waiting = dict(_WAITING.get(path, {}))
+    memory = _read(path)
+    return msgspec.structs.replace(memory, **waiting) if waiting else memory
+
+
+def _read(path: Path) -> Memory:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES)
@@ -43,15 +59,42 @@ def recall(path: Path | None = None) -> Memory:
 def remember(path: Path | None = None, **changes: Any) -> Memory:
     """Change some of it, and return all of it. Of two programs that write at once, the later one wins.
 
+    Called in an event loop, it returns at once, and the file is written behind it, in order, before the program ends:
+    a disk on the network can take a second for what must not hold up a key. `recall` knows what is not written yet.
     Raises TypeError for an unknown name. A disk that cannot be written to is no error: the next run asks again.
     """
     path = path or state_dir() / NAME
     memory = msgspec.structs.replace(recall(path), **changes)
+    with _LOCK:
+        _WAITING.setdefault(path, {}).update(changes)
     try:
-        write_whole(path, msgspec.json.format(msgspec.json.encode(memory)))
-    except OSError:
-        return memory
+        asyncio.get_running_loop()
+    except RuntimeError:
+        _write(path)
+    else:
+        _writer().submit(_write, path)
     return memory
+
+
+def _write(path: Path) -> None:
+    """Write what waits for a file, with what another program may have put there meanwhile."""
+    with _FILES:
+        with _LOCK:
+            changes = dict(_WAITING.get(path, {}))
+        if not changes:  # an earlier turn has written it
+            return
+        memory = msgspec.structs.replace(_read(path), **changes)
+        with contextlib.suppress(OSError):
+            write_whole(path, msgspec.json.format(msgspec.json.encode(memory)))
+        with _LOCK:
+            still = {name: value for name, value in _WAITING.get(path, {}).items() if value is not changes.get(name)}
+            _WAITING[path] = still
+
+
+@lru_cache(maxsize=1)
+def _writer() -> ThreadPoolExecutor:
+    """One thread; Python waits for what it has to do before it ends."""
+    return ThreadPoolExecutor(1, "remember")
 
 
 def remember_server(url: str, path: Path | None = None) -> Memory:

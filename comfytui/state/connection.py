@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from comfytui.client import sanitize
+from comfytui.client.account import Account
 from comfytui.client.errors import BadAnswer, BadTarget, ClientError, Denied, Missing, NotComfyUI, Unreachable
 from comfytui.client.http import Http
 from comfytui.client.messages import (
@@ -113,6 +114,7 @@ class Connection:
             self._accept,
         )
         self.log = ServerLog(self._http, self.client_id)
+        self.account = Account(self._http)
         self.model_files = Models(self._http, lambda: self._state)
         self._memory = Memory(self._http, self._disk, lambda: self._state, self._dispatch, clock)
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
+from comfytui.client.account import Account
 from comfytui.client.errors import Missing
 from comfytui.client.target import Target
 from comfytui.client.userdata import UserData
@@ -171,8 +172,11 @@ class StubRoutes:
 
     def __init__(self) -> None:
         self.target = Target.parse("http://gpu-box-2:8188")
+        self.user = ""
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {
+            "/users": {"storage": "server", "migrated": True},
+            "/system_stats": {"system": {"comfyui_version": "0.3.76", "required_frontend_version": "1.35.9", "embedded_python": False}},
             "/experiment/models": [
                 {"name": kind, "folders": [f"/data/models/{kind}"]} for kind in ("checkpoints", "loras", "vae", "upscale_models")
             ],
@@ -203,7 +207,7 @@ class StubRoutes:
     async def exchange(
         self, method: str, path: str, query: Any = None, *, body: Any = None, limit: int | None = None
     ) -> bytes:
-        name = path + (f"?{query['filename']}" if query and 'filename' in query else "")
+        name = path + (f"?{query['filename']}" if query and "filename" in query else "")
         self.asked.append(name)
         if name not in self.answers:
             raise Missing(f"gpu-box-2:8188 has no {name} (HTTP 404).")
@@ -219,7 +223,14 @@ class StubConnection:
         self.target = Target.parse("http://gpu-box-2:8188")
         self.log = StubLog()
         self.routes = StubRoutes()
+        self.theirs: dict[str, Any] = {
+            "Comfy.ColorPalette": "dark",
+            "Comfy.Locale": "en",
+            "Comfy.UseNewMenu": True,
+            "Comfy.Workflow.Nodes": ["a"],
+        }
         self.userdata = UserData(self.routes)  # type: ignore[arg-type]
+        self.account = Account(self.routes)  # type: ignore[arg-type]
         self.model_files = Models(self.routes, lambda: self.state)  # type: ignore[arg-type]
         self.asked: list[tuple[Any, ...]] = []
         self.fails: Exception | None = None
@@ -250,6 +261,15 @@ class StubConnection:
     @read_only.setter
     def read_only(self, value: bool) -> None:
         self.become(replace(self.state, read_only=value))
+
+    async def server_settings(self) -> dict[str, Any]:
+        return dict(self.theirs)
+
+    async def set_server_setting(self, key: str, value: Any) -> None:
+        self.asked.append(("set_server_setting", key, value))
+        if self.fails is not None:
+            raise self.fails
+        self.theirs[key] = value
 
     def raw_graph(self, prompt_id: str) -> Any:
         return self.state.jobs[prompt_id].graph

@@ -3,67 +3,84 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from comfytui.client import sanitize
-from comfytui.client.errors import ClientError
 from comfytui.settings import files, schema
 from comfytui.settings.schema import Option, SettingsError
 from comfytui.tui import actions, teaching, theme
 from comfytui.tui.actions import Situation
-from comfytui.tui.screens.view import ScreenView
+from comfytui.tui.actions.situation import READ_ONLY
+from comfytui.tui.screens.settings_server import ServerSettings
+from comfytui.tui.setting_values import shown
+from comfytui.tui.widgets import server_facts
 from comfytui.tui.widgets.line_list import LineList
-from comfytui.tui.widgets.pairs import pairs
+from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.picture import Picture
-from comfytui.tui.wording import cut, cut_middle, of_total, one_line
+from comfytui.tui.wording import cut, cut_middle
 
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from comfytui.state.model import ServerState, Stats
+    from comfytui.state.model import ServerState
 
 NAME = 22  # cells of a setting's name
+PANES = ("ours", "server", "theirs")
 
 
-class SettingsView(ScreenView):
-    """Settings on the left, the server's facts on the right."""
+class SettingsView(ServerSettings):
+    """Settings on the left; on the right the server's facts, and below them its own settings."""
 
     screen_id = "settings"
     BINDINGS = [*actions.bindings("settings")]
     DEFAULT_CSS = """
     SettingsView LineList { scrollbar-size: 1 1; }
-    SettingsView #settings-server { padding: 0 1; }
-    SettingsView.-narrow #settings-server { display: none; }
-    SettingsView.-narrow.-server #settings-server { display: block; }
+    SettingsView #settings-server { padding: 0 1; height: 3fr; }
+    SettingsView #settings-right { width: 1fr; height: 1fr; }
+    SettingsView #settings-middle { width: 1fr; }
+    SettingsView #settings-theirs { height: 2fr; }
+    SettingsView #settings-query { display: none; }
+    SettingsView.-searching #settings-query { display: block; }
+    SettingsView.-narrow #settings-server, SettingsView.-narrow #settings-theirs { display: none; }
+    SettingsView.-narrow #settings-right { display: none; }
+    SettingsView.-narrow.-server #settings-right { display: block; }
     SettingsView.-narrow.-server #settings-middle { display: none; }
+    SettingsView.-narrow.-show-server #settings-server { display: block; height: 1fr; }
+    SettingsView.-narrow.-show-theirs #settings-theirs { display: block; height: 1fr; }
     SettingsView #settings-tip { height: auto; max-height: 4; color: $role-dim; padding: 0 1; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._options: dict[str, Option] = {option.key: option for option in schema.options()}
-        self._theirs: Mapping[str, Any] | None = None  # the server's own settings
-        self._asked_for: str = ""  # the server that was asked for them
         self._list = LineList(id="settings-list")
+        self._their_list = LineList(id="settings-theirs", classes="pane")
+        self._query = ""
+        self._pane = PANES[0]
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="settings-middle", classes="pane"):
+        with Vertical(id="settings-middle", classes="pane column"):
+            wanted = Input(id="settings-query", placeholder="part of a setting's name, value or description")
+            wanted.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+            yield wanted
             yield self._list
             yield Static(id="settings-tip", markup=False)
-        with VerticalScroll(id="settings-server", classes="pane"):
-            yield Static(id="settings-facts", markup=False)
+        with Vertical(id="settings-right"):
+            with VerticalScroll(id="settings-server", classes="pane column"):
+                yield Static(id="settings-facts", markup=False)
+            yield self._their_list
 
     def on_mount(self) -> None:
         self.query_one("#settings-middle").border_title = Content("Settings")
+        self._lay_out()
         self._show_settings()
 
     @property
@@ -79,39 +96,37 @@ class SettingsView(ScreenView):
         self._show_settings()
 
     def on_session(self) -> None:
-        if self.session.state is None and self.shown:
-            self._show_server(None)
+        if self.shown and (self.situation().live or self.session.state is None):
+            asked = self._asked
+            self.ask_server()
+            if asked is not self._asked or self.session.state is None:
+                self.draw_server()
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         if old is None or (old.stats, old.features, old.link) != (new.stats, new.features, new.link):
-            self._show_server(new)
-        if self.situation().live and self._asked_for != new.link.url:
-            self._asked_for = new.link.url
-            self._load_theirs()
+            self.draw_server()
+        came = old is not None and old.link.phase is not new.link.phase
+        if self.situation().live:
+            self.ask_server(again=came)
 
     def forget(self) -> None:
         super().forget()
         self._list.forget()
-
-    @work(name="server settings", group="server settings", exclusive=True)
-    async def _load_theirs(self) -> None:
-        connection = self.session.connection
-        if connection is None:
-            return
-        try:
-            self._theirs = await connection.server_settings()
-        except ClientError:
-            self._theirs = None  # a server without them is common, and no error of the user's
-        self._show_server(self.session.state)
+        self.draw_server()
 
     # Our settings
 
     def _show_settings(self) -> None:
         self._list.forget()
-        self._list.show(list(self._options), self._draw_option)
+        found = [key for key, each in self._options.items() if self._matches(key, each.description)]
+        self._list.say_empty(f"No setting matches {self._query!r}.\nesc  shows all")
+        self._list.show(found, self._draw_option)
         path = cut_middle(sanitize.line(str(files.settings_path())), 44)
         self.query_one("#settings-middle").border_subtitle = Content(path)
         self._moved()
+
+    def _matches(self, *texts: str) -> bool:
+        return all(any(word in text.lower() for text in texts) for word in self._query.lower().split())
 
     def _draw_option(self, key: str, width: int) -> Text:
         option, palette = self._options[key], self.dashboard.palette
@@ -119,7 +134,7 @@ class SettingsView(ScreenView):
         is_default = value == option.default
         line = Text(" " + cut(key, NAME).ljust(NAME) + " ", palette.text)
         column = width // 2 if width >= 90 else width  # where the descriptions begin
-        line.append(cut(_shown(value), column - NAME - 3), palette.dim if is_default else palette.accent)
+        line.append(cut(shown(value), column - NAME - 3), palette.dim if is_default else palette.accent)
         if column < width:
             line.append(" " * (column - line.cell_len))
             line.append(cut(option.description, width - column - 1), palette.dim)
@@ -130,7 +145,7 @@ class SettingsView(ScreenView):
         option = self.option
         if option is not None:
             one_of = f"; one of {', '.join(option.choices)}" if option.choices else ""
-            tip = f"{option.key}: {option.description}{one_of}. By default {_shown(option.default)}."
+            tip = f"{option.key}: {option.description}{one_of}. By default {shown(option.default)}."
             self.query_one("#settings-tip", Static).update(Text(tip))
         self.refresh_actions()
 
@@ -138,7 +153,38 @@ class SettingsView(ScreenView):
     def _opened(self) -> None:
         self.action_edit()
 
+    @on(LineList.Opened, "#settings-theirs")
+    def _their_opened(self) -> None:
+        self.action_edit()
+
+    @on(LineList.Moved, "#settings-theirs")
+    def _their_moved(self) -> None:
+        self.refresh_actions()
+
+    @on(Input.Changed, "#settings-query")
+    def _typed(self, message: Input.Changed) -> None:
+        self._query = message.value.strip()
+        self._show_settings()
+        self.draw_server()
+
+    @on(Input.Submitted, "#settings-query")
+    def _search_done(self) -> None:
+        self._list.focus()
+
+    def action_filter(self) -> None:
+        self._show_pane("ours")
+        self.add_class("-searching")
+        self.call_after_refresh(self.query_one(Input).focus)
+
+    @property
+    def _on_theirs(self) -> bool:
+        """Whether the keys are about a setting of the server."""
+        return self._their_list.has_focus
+
     def action_edit(self) -> None:
+        if self._on_theirs:
+            self._edit_theirs()
+            return
         option = self.option
         if option is None:
             return
@@ -152,6 +198,14 @@ class SettingsView(ScreenView):
             self.dashboard.report(f"{option.key} is a table: change it in {where} ({option.description})")
         else:
             self._ask(option, value)
+
+    def _edit_theirs(self) -> None:
+        if (key := self._their_list.key) is None:
+            return
+        if self.situation().read_only:
+            self.dashboard.refuse(READ_ONLY)
+        elif self.situation().live:
+            self.edit_their(key)
 
     def _choices(self, option: Option) -> tuple[str, ...]:
         if option.key == "theme":
@@ -187,7 +241,9 @@ class SettingsView(ScreenView):
         self.app.push_screen(TextInputDialog(option.key, typed, hint), answered)
 
     def action_default(self) -> None:
-        if (option := self.option) is not None:
+        if self._on_theirs:
+            self.dashboard.say("A server does not tell the defaults of its settings.")
+        elif (option := self.option) is not None:
             self._change(option, None)
 
     @work(name="change setting", group="settings")
@@ -208,90 +264,70 @@ class SettingsView(ScreenView):
             picture.redraw()
         self._show_settings()
         later = " (from the next start on)" if option.key.startswith(("keys", "server", "engine.")) else ""
-        self.dashboard.say(f"{option.key} is {_shown(schema.get(settings, option.key))}{later}")
+        self.dashboard.say(f"{option.key} is {shown(schema.get(settings, option.key))}{later}")
 
     # The server
 
-    def _show_server(self, state: ServerState | None) -> None:
-        pane = self.query_one("#settings-server")
-        pane.border_title = Content("server")
-        pane.border_subtitle = Content(one_line(state.link.url)) if state is not None else None
+    def draw_server(self) -> None:
+        state, pane = self.session.state, self.query_one("#settings-server")
+        entitle(pane, "server", state.link.url if state is not None else "")
         self.query_one("#settings-facts", Static).update(self._facts(state))
+        found = [key for key in sorted(self._theirs, key=str.lower) if self._matches(key, str(self._theirs[key]))]
+        self._their_list.forget()
+        self._their_list.show(found, self.draw_their)
+        self._their_list.say_empty(
+            self._theirs_problem or ("No setting matches." if self._theirs else "Its web interface has kept none yet.")
+        )
+        entitle(self._their_list, "settings of its web interface", f"{len(found):,}")
+        self.refresh_actions()
 
     def _facts(self, state: ServerState | None) -> RenderableType:
         palette = self.dashboard.palette
         if state is None or (state.stats is None and not self.situation().live):
             return Text(teaching.without_server(state, "facts about it"), palette.dim)
-        parts: list[RenderableType] = [self._pairs(_stats_rows(state.stats))] if state.stats is not None else []
-        if state.features:
-            rows = ((name.replace("_", " "), _shown(value)) for name, value in sorted(state.features.items()))
-            parts += [Text("\nwhat it can do", palette.style("text", bold=True)), self._pairs(rows, 28)]
-        if self._theirs:
-            rows = ((name, cut(_shown(value), 200)) for name, value in sorted(self._theirs.items()))
-            parts += [Text("\nsettings of its web interface", palette.style("text", bold=True)), self._pairs(rows, 36)]
-        return Group(*parts)
-
-    def _pairs(self, rows: Iterable[tuple[str, str]], label: int = 14) -> RenderableType:
-        palette = self.dashboard.palette
-        return pairs(((Text(a, palette.dim), Text(one_line(b), palette.text)) for a, b in rows if b), label)
+        return server_facts.facts(palette, state, self._system, self._users, self.user)
 
     # Actions
 
     def situation(self) -> Situation:
-        return Situation(self.session.state, selected=self.option is not None)
+        if not self.is_mounted or self.query_one("#settings-server").has_focus:
+            return Situation(self.session.state)
+        return Situation(
+            self.session.state, selected=(self._their_list.key if self._on_theirs else self.option) is not None
+        )
 
     def action_switch_pane(self) -> None:
-        self.toggle_class("-server")
-        shown = self.query_one("#settings-server") if self.has_class("-server") else self._list
+        self._show_pane(PANES[(PANES.index(self._pane) + 1) % len(PANES)])
+
+    def action_reload(self) -> None:
+        self.ask_server(again=True)
+
+    def _show_pane(self, pane: str) -> None:
+        self._pane = pane
+        self._lay_out()
+        shown = {"ours": self._list, "server": self.query_one("#settings-server"), "theirs": self._their_list}[pane]
         self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
+    def on_descendant_focus(self) -> None:
+        """`tab` went to another pane: the keys are about that one now."""
+        self.refresh_actions()
+
+    def _lay_out(self) -> None:
+        self.set_class(self.app.size.width < 120, "-narrow")
+        self.set_class(self._pane != PANES[0], "-server")
+        for pane in PANES:
+            self.set_class(pane == self._pane, f"-show-{pane}")
+
     def go_back(self) -> bool:
-        if self.has_class("-server"):
-            self.action_switch_pane()
+        if self._pane != PANES[0]:
+            self._show_pane(PANES[0])
+            return True
+        if self.has_class("-searching"):
+            self.remove_class("-searching")
+            self.query_one(Input).value = ""
+            self._list.focus()
             return True
         return False
 
-    def action_unload(self) -> None:
-        self.dashboard.ask("unload models", self._free(everything=False))
-
-    def action_free(self) -> None:
-        self.dashboard.ask("free memory", self._free(everything=True))
-
-    async def _free(self, *, everything: bool) -> None:
-        connection = self.session.connection
-        if connection is None:
-            return
-        await connection.free(unload_models=True, free_memory=everything)
-        await connection.refresh_stats()
-        self.dashboard.say("models unloaded, cached results forgotten" if everything else "models unloaded")
-
     def on_resize(self, _: events.Resize) -> None:
-        self.set_class(self.app.size.width < 120, "-narrow")
-
-
-def _stats_rows(stats: Stats) -> Iterator[tuple[str, str]]:
-    yield "ComfyUI", stats.version
-    yield "PyTorch", stats.pytorch
-    yield "Python", stats.python.partition(" (")[0]
-    yield "system", stats.os
-    if stats.ram_total:
-        yield "RAM", of_total(stats.ram_total - stats.ram_free, stats.ram_total)
-    for device in stats.devices:
-        yield "device", device.name
-        if device.vram_total and device.type != "cpu":
-            yield "  VRAM", of_total(device.vram_total - device.vram_free, device.vram_total)
-        if device.torch_vram_total:
-            used = device.torch_vram_total - device.torch_vram_free
-            yield "  by PyTorch", of_total(used, device.torch_vram_total)
-    yield "started with", " ".join(stats.argv)
-
-
-def _shown(value: Any) -> str:
-    """A value in a word or two."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(value) or "none"
-    return one_line(str(value))
+        self._lay_out()

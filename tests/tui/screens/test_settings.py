@@ -82,7 +82,7 @@ async def test_the_servers_facts_and_its_memory() -> None:
     app, server = serve()
     async with app.run_test(size=(140, 40)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "Comfy.Locale" in said(app, "#settings-facts"))
+        await until(pilot, lambda: "Comfy.Locale" in screen_text(app))
         facts = said(app, "#settings-facts")
         assert "0.3.76" in facts and "cuda:0 NVIDIA" in facts and "15.0/24 GB" in facts
         await pilot.press("F")
