@@ -113,7 +113,7 @@ async def test_an_absent_picture_says_why_in_its_place() -> None:
             raise Missing("The file is not there any more.")
 
         connection.fetch = gone  # type: ignore[method-assign, assignment]
-        app.pictures.clear()
+        app._pictures = None  # nothing fetched yet
         await pilot.press("3")
         await settle(pilot)
         assert "The file is not there any more." in text(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -195,3 +197,56 @@ async def test_a_short_terminal_shows_the_list_and_the_details_on_enter() -> Non
         assert app.default_screen.query_one("#view-queue TextLines", TextLines).region.height >= 10
         await press(pilot, "escape")
         assert rows(app).has_focus
+
+
+async def test_marked_jobs_run_again_in_their_order_and_with_seeds_of_their_own() -> None:
+    state = sample.crowded(lost=0)
+    async with running(state, (120, 40), "2", "j", "space", "space", "r") as (pilot, app, connection):
+        wanted = [dict(state.jobs[key].graph) for key in state.waiting[:2]]
+        assert [each[1] for each in asked(connection, "submit")] == wanted
+        assert "2 queued again" in told(app)
+        assert not rows(app).marked  # they have served
+        connection.asked.clear()
+        await press(pilot, "g", "j", "space", "space", "R")
+        seeds = [each[1]["3"]["inputs"]["seed"] for each in asked(connection, "submit")]
+        assert len(set(seeds)) == 2 and not {graph["3"]["inputs"]["seed"] for graph in wanted} & set(seeds)
+
+
+async def test_many_marked_run_again_only_if_it_is_meant_and_lost_ones_under_their_ids() -> None:
+    async with running(sample.crowded(), (120, 40), "2", "ctrl+a", "r") as (pilot, app, connection):
+        assert "Queue 7 jobs on gpu-box-2:8188?" in text(app)
+        await press(pilot, "escape")
+        assert asked(connection, *CHANGES) == []
+        assert rows(app).marked
+        await press(pilot, "r", "y")
+        assert "Send 2 jobs to gpu-box-2:8188 again?" in text(app)
+        await press(pilot, "y")
+        assert len(asked(connection, "submit")) == 7
+        assert asked(connection, "send_again") == [("send_again", list(connection.state.history[:2]))]
+        assert not rows(app).marked
+
+
+async def test_one_that_cannot_run_again_keeps_no_other_from_it() -> None:
+    state = sample.crowded(lost=0)
+    async with running(state, (120, 40), "2", "j", "space", "space", "space") as (pilot, app, connection):
+        graph = connection.raw_graph
+        connection.raw_graph = lambda prompt_id: {} if prompt_id == state.waiting[1] else graph(prompt_id)  # type: ignore[method-assign]
+        await press(pilot, "r")
+        assert len(asked(connection, "submit")) == 2
+        assert "2 of 3 queued again; the others not:" in (app.last_error or "")
+        assert rows(app).marked
+
+
+async def test_marked_jobs_are_saved_each_in_a_file_of_its_own(tmp_path: Path) -> None:
+    state = sample.crowded(lost=0)
+    keys = ("2", "j", "space", "space", "s")
+    async with running(state, (120, 40), *keys, output_dir=str(tmp_path)) as (pilot, app, _):
+        assert "Save the workflows of 2 jobs to which folder?" in text(app)
+        await press(pilot, "enter")
+        saved = sorted(tmp_path.glob("*.json"))
+        graphs = [json.loads(path.read_text()) for path in saved]
+        assert len(saved) == 2
+        assert all(dict(state.jobs[key].graph) in graphs for key in state.waiting[:2])
+        assert "and 1 more" in told(app)
+        await press(pilot, "g", "j", "s", "enter")  # one of them once more: no file is replaced
+        assert len(list(tmp_path.glob("*.json"))) == 3

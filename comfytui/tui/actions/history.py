@@ -53,7 +53,7 @@ HISTORY = (
         footer=False,
     ),
     Action(
-        "history.file", "save workflow", "S", "Write the job's workflow to a file.", WHERE, "save_workflow", on_job,
+        "history.file", "save workflow", "S", "Write the workflows of jobs to files.", WHERE, "save_workflow", on_job,
         footer=False,
     ),
     Action(

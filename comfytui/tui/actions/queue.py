@@ -13,7 +13,6 @@ from comfytui.tui.actions.situation import (
     can_move,
     can_pause_queue,
     can_send_again,
-    can_submit,
     on_job,
 )
 
@@ -46,9 +45,9 @@ QUEUE = (
         "queue.edit", "edit & run", "e", "Change the job's inputs, then run it as a new one.", "queue", "edit", on_job
     ),
     Action("queue.interrupt", "interrupt", "i", "Stop what runs.", "queue", "interrupt", can_interrupt),
-    Action("queue.again", "run again", "r", "Queue the same job once more, at the end.", "queue", "again", can_submit),
-    Action("queue.seed", "other seed", "R", "Queue it again with another seed.", "queue", "other_seed", can_submit),
-    Action("queue.save", "save as file", "s", "Write the job's workflow to a file.", "queue", "save", on_job),
+    Action("queue.again", "run again", "r", "Queue the jobs once more, at the end.", "queue", "again", can_copy),
+    Action("queue.seed", "other seed", "R", "Queue them again, each with another seed.", "queue", "other_seed", can_copy),
+    Action("queue.save", "save as file", "s", "Write the workflows of jobs to files.", "queue", "save", on_job),
     Action("queue.new", "add", "a", "Choose a workflow and run it.", "queue", "new_run"),
     Action(
         "queue.elsewhere",

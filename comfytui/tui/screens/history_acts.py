@@ -12,14 +12,12 @@ from comfytui.state.filters import NO_MARK
 from comfytui.state.model import JobState
 from comfytui.tui import job_details, parameters
 from comfytui.tui.screens.job_view import JobView, remember_folder
-from comfytui.tui.wording import cut, cut_middle, plural
+from comfytui.tui.wording import cut, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from comfytui.state.model import Job, Mark, Output
-
-MANY = 5  # jobs from which running them again is asked for first
 
 
 def files_of(job: Job) -> tuple[Output, ...]:
@@ -31,52 +29,13 @@ def files_of(job: Job) -> tuple[Output, ...]:
 class HistoryActs(JobView):
     """`marked` says which jobs are meant. Where several are, one that fails does not keep the others from being done."""
 
-    @property
-    def _where(self) -> str:
-        return cut_middle(self.connection.target.label, 48)
-
     def mark_of(self, job: Job) -> Mark:
         """Its star and note."""
         state = self.session.state
         return NO_MARK if state is None else state.marks.get(job.id, NO_MARK)
 
-    # Run again
-
-    def action_again(self) -> None:
-        if jobs := self.marked:
-            self._ask("run again", self._all_again(jobs, other_seed=False))
-
-    def action_other_seed(self) -> None:
-        if jobs := self.marked:
-            self._ask("other seed", self._all_again(jobs, other_seed=True))
-
-    async def _all_again(self, jobs: Sequence[Job], other_seed: bool) -> None:
-        if len(jobs) == 1:
-            await self._again(jobs[0], other_seed)
-            return
-        if len(jobs) >= MANY and not await self.dashboard.confirm(
-            f"Queue {len(jobs):,} jobs on {self._where}?", "queue them", "do not"
-        ):
-            return
-        from comfytui.workflow.errors import WorkflowError
-        from comfytui.workflow.seeds import random_seed
-
-        done = 0
-        failed: Exception | None = None
-        for job in reversed(jobs):  # the oldest first, as they were made
-            try:
-                await self.submit_copy(job, seed=random_seed() if other_seed else None)
-                done += 1
-            except (ClientError, WorkflowError) as error:
-                failed = error
-        self._told(done, len(jobs), "queued again", failed)
-
-    def _told(self, done: int, of: int, what: str, failed: Exception | None) -> None:
-        """Say what was done, or how much of it, and why not the rest."""
-        if failed is not None:
-            self.dashboard.report(f"{done:,} of {of:,} {what}; the others not: {failed}")
-        else:
-            self.dashboard.say(f"{done:,} {what}")
+    def in_order(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return tuple(reversed(jobs))  # the oldest first, as they were made
 
     # Save
 
@@ -102,7 +61,7 @@ class HistoryActs(JobView):
         if failed is not None:
             if len(outputs) == 1:
                 raise failed
-            self._told(len(paths), len(outputs), f"saved to {folder}", failed)
+            self.told(len(paths), len(outputs), f"saved to {folder}", failed)
             return
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         self.dashboard.say(f"saved {paths[0]}{more}")
@@ -134,9 +93,9 @@ class HistoryActs(JobView):
     async def _delete(self, jobs: Sequence[Job]) -> None:
         many = len(jobs) > 1
         question = (
-            f"Delete {len(jobs):,} jobs from the history of {self._where}? Their files stay."
+            f"Delete {len(jobs):,} jobs from the history of {self.where}? Their files stay."
             if many
-            else f"Delete this job from the history of {self._where}? Its files stay."
+            else f"Delete this job from the history of {self.where}? Its files stay."
         )
         starred = sum(self.mark_of(job).star for job in jobs)
         detail = f"{starred:,} of them have a star." if many and starred else ""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
 from comfytui.client import downloads
-from comfytui.client.errors import Missing, Refused
+from comfytui.client.errors import ClientError, Missing, Refused
 from comfytui.tui.queue_order import taken
 from comfytui.tui.screens.view import ScreenView
-from comfytui.tui.wording import plural, short_id
+from comfytui.tui.wording import cut_middle, plural, short_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from comfytui.state.connection import Connection
     from comfytui.state.model import Job, Output
+
+MANY = 5  # jobs from which running them again is asked for first
 
 
 def pictures_of(job: Job | None) -> tuple[Output, ...]:
@@ -51,13 +54,52 @@ class JobView(ScreenView):
     def action_new_run(self) -> None:
         self.dashboard.new_run()
 
+    @property
+    def where(self) -> str:
+        """The server's name, for a question."""
+        return cut_middle(self.connection.target.label, 48)
+
     def action_again(self) -> None:
-        if (job := self.job) is not None:
-            self._ask("run again", self._again(job, other_seed=False))
+        if jobs := self.marked:
+            self._ask("run again", self.run_again(jobs))
 
     def action_other_seed(self) -> None:
-        if (job := self.job) is not None:
-            self._ask("other seed", self._again(job, other_seed=True))
+        if jobs := self.marked:
+            self._ask("other seed", self.run_again(jobs, other_seed=True))
+
+    def in_order(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Jobs in the order in which they are queued again."""
+        return jobs
+
+    async def run_again(self, jobs: Sequence[Job], other_seed: bool = False) -> bool:
+        """Queue jobs once more; many are asked about first. Whether it was done; one that fails keeps no other from it."""
+        if len(jobs) == 1:
+            await self._again(jobs[0], other_seed)
+            return True
+        if len(jobs) >= MANY and not await self.dashboard.confirm(
+            f"Queue {len(jobs):,} jobs on {self.where}?", "queue them", "do not"
+        ):
+            return False
+        from comfytui.workflow.errors import WorkflowError
+        from comfytui.workflow.seeds import random_seed
+
+        done = 0
+        failed: Exception | None = None
+        for job in self.in_order(jobs):
+            try:
+                await self.submit_copy(job, seed=random_seed() if other_seed else None)
+                done += 1
+            except (ClientError, WorkflowError) as error:
+                failed = error
+        self.told(done, len(jobs), "queued again", failed)
+        return failed is None
+
+    def told(self, done: int, of: int, what: str, failed: Exception | None) -> None:
+        """Say what was done, or how much of it, and why not the rest."""
+        if failed is not None:
+            self.dashboard.report(f"{done:,} of {of:,} {what}; the others not: {failed}")
+        else:
+            self.dashboard.say(f"{done:,} {what}")
 
     async def _graph(self, job: Job) -> Mapping[str, Any]:
         """The graph exactly as the server has it. Raises Missing if the server does not tell it."""
@@ -194,23 +236,34 @@ class JobView(ScreenView):
         return await asyncio.to_thread(downloads.save, folder, output.filename, data)
 
     def action_save_workflow(self) -> None:
-        if (job := self.job) is not None:
-            self._ask("save workflow", self._save_workflow(job))
+        if jobs := self.marked:
+            self._ask("save workflow", self.save_workflows(jobs))
 
-    async def _save_workflow(self, job: Job) -> None:
+    async def save_workflows(self, jobs: Sequence[Job]) -> bool:
+        """Write the workflows of jobs to a folder that the user confirms, none over another. Whether all were written."""
         import asyncio
 
-        from comfytui.workflow.document import write
-
-        graph = await self._graph(job)
-        folder = await self._ask_folder("Save the workflow to which folder?")
+        one = len(jobs) == 1
+        graphs = {jobs[0].id: await self._graph(jobs[0])} if one else {}  # of one: that it is gone is said first
+        what = "the workflow" if one else f"the workflows of {len(jobs):,} jobs"
+        folder = await self._ask_folder(f"Save {what} to which folder?")
         if folder is None:
-            return
-        name = downloads.safe_name((job.facts.name or f"job_{job.id[:8]}").removesuffix(".json") + ".json")
-        await asyncio.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
-        path = await asyncio.to_thread(write, folder / name, graph)
+            return False
+        saved: list[Path] = []
+        failed: ClientError | None = None
+        for job in jobs:
+            try:
+                graph = graphs.get(job.id) or await self._graph(job)
+            except ClientError as error:
+                failed = error
+                continue
+            saved.append(await asyncio.to_thread(_write, folder, job, graph))
         remember_folder(folder)
-        self.dashboard.say(f"saved {path}")
+        if failed is not None:
+            self.told(len(saved), len(jobs), f"saved to {folder}", failed)
+            return False
+        self.dashboard.say(f"saved {saved[0]}" if one else f"saved {saved[0]} and {len(saved) - 1:,} more")
+        return True
 
     async def _ask_folder(self, question: str) -> Path | None:
         from comfytui.settings.memory import recall
@@ -228,6 +281,16 @@ def remember_folder(folder: Path) -> None:
     from comfytui.settings.memory import remember
 
     remember(last_output_dir=str(folder))
+
+
+def _write(folder: Path, job: Job, graph: Mapping[str, Any]) -> Path:
+    """Write a job's workflow under its name, or that with a number. Raises WorkflowError, OSError."""
+    from comfytui.workflow.document import write
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = (job.facts.name or f"job_{job.id[:8]}").removesuffix(".json")
+    names = (downloads.safe_name(f"{stem}{f'-{number}' if number else ''}.json") for number in count())
+    return write(next(path for name in names if not os.path.lexists(path := folder / name)), graph)
 
 
 def _ui_form(job: Job) -> Mapping[str, Any] | None:

@@ -206,11 +206,10 @@ class QueueView(JobView):
         self._ask("pause", queue_changes.pause_or_go_on(self))
 
     def action_again(self) -> None:
-        job = self.job
-        if job is not None and job.state is JobState.LOST:
-            self._change("send again", queue_changes.send_again, (job,))
-        else:
-            super().action_again()
+        self._change("run again", queue_changes.again, self.marked)
+
+    def action_other_seed(self) -> None:
+        self._change("other seed", queue_changes.other_seed, self.marked)
 
     def action_send_again(self) -> None:
         state = self.session.state
@@ -219,7 +218,7 @@ class QueueView(JobView):
             self._change("send again", queue_changes.send_again, lost or queue_order.listed(state).lost)
 
     def action_save(self) -> None:
-        self.action_save_workflow()
+        self._change("save workflow", queue_changes.save, self.marked)
 
     def action_clear(self) -> None:
         self._ask("clear", queue_changes.clear(self))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from comfytui.state.model import JobState
 from comfytui.tui import queue_order
 from comfytui.tui.actions import key_of
-from comfytui.tui.wording import cut_middle, plural
+from comfytui.tui.wording import plural
 
 if TYPE_CHECKING:
     from comfytui.state.model import Job
@@ -27,10 +27,6 @@ def _ids(jobs: tuple[Job, ...], *states: JobState) -> list[str]:
     return [job.id for job in jobs if job.state in states]
 
 
-def _where(view: JobView) -> str:
-    return cut_middle(view.connection.target.label, 48)
-
-
 def _key(view: JobView, action_id: str) -> str:
     return key_of(action_id, view.dashboard.keymap)
 
@@ -43,7 +39,7 @@ async def cancel(view: JobView, jobs: tuple[Job, ...]) -> bool:
     only_lost = len(lost) == len(jobs)
     if len(jobs) > 1 or confirm.cancel:
         what = queue_order.some(jobs)
-        question = f"Forget {what} that {_where(view)} lost?" if only_lost else f"Cancel {what} of {_where(view)}?"
+        question = f"Forget {what} that {view.where} lost?" if only_lost else f"Cancel {what} of {view.where}?"
         detail = "" if only_lost else queue_order.summary(jobs)
         yes, no = ("forget", "keep") if only_lost else ("cancel", "keep")
         them = "it" if len(jobs) == 1 else "them"
@@ -88,13 +84,13 @@ async def hold_or_release(view: JobView, jobs: tuple[Job, ...]) -> bool:
     if all_held(jobs):
         held = _ids(jobs, JobState.HELD)
         await connection.release(held)
-        view.dashboard.say(f"{plural(len(held), 'job')} back in the queue of {_where(view)}")
+        view.dashboard.say(f"{plural(len(held), 'job')} back in the queue of {view.where}")
         return True
     wanted = tuple(job for job in jobs if job.state is JobState.WAITING)
     if not wanted:
         return False
     if (foreign := queue_order.others(wanted)) and not await view.dashboard.confirm(
-        f"Take {queue_order.some(wanted)} out of the queue of {_where(view)}, and hold it here?",
+        f"Take {queue_order.some(wanted)} out of the queue of {view.where}, and hold it here?",
         "hold",
         "leave as it is",
         f"{foreign} of {len(wanted)} not ours: whoever sent it waits until this program releases it.",
@@ -127,10 +123,28 @@ async def pause_or_go_on(view: JobView) -> None:
     )
 
 
+async def again(view: JobView, jobs: tuple[Job, ...]) -> bool:
+    """Queue jobs once more; what is lost is sent as it was, under its id."""
+    lost = tuple(job for job in jobs if job.state is JobState.LOST)
+    others = tuple(job for job in jobs if job.state is not JobState.LOST)
+    done = not others or await view.run_again(others)
+    return done and (not lost or await send_again(view, lost))
+
+
+async def other_seed(view: JobView, jobs: tuple[Job, ...]) -> bool:
+    """Queue jobs once more, each with a seed of its own."""
+    return await view.run_again(jobs, other_seed=True)
+
+
+async def save(view: JobView, jobs: tuple[Job, ...]) -> bool:
+    """Write the workflows of jobs to files."""
+    return await view.save_workflows(jobs)
+
+
 async def send_again(view: JobView, jobs: tuple[Job, ...]) -> bool:
     """Submit lost jobs once more, under their ids."""
     if len(jobs) > 1 and not await view.dashboard.confirm(
-        f"Send {queue_order.some(jobs)} to {_where(view)} again?",
+        f"Send {queue_order.some(jobs)} to {view.where} again?",
         "send them",
         "not now",
         "They were lost: the server was restarted, or somebody took them back. They go to the end of its queue.",
@@ -151,7 +165,7 @@ async def clear(view: JobView) -> None:
     if state.held:
         details.append(f"The {len(state.held)} held here stay.")
     if view.dashboard.settings.confirm.clear_queue and not await view.dashboard.confirm(
-        f"Take all {count} waiting jobs out of the queue of {_where(view)}?", "clear it", "keep them", " ".join(details)
+        f"Take all {count} waiting jobs out of the queue of {view.where}?", "clear it", "keep them", " ".join(details)
     ):
         return
     await view.connection.clear_queue()
