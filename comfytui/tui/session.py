@@ -119,9 +119,8 @@ class Session:
 
         if WAY.get().replay:
             return
-        for name in wanted:
-            if self.fleet.get(name) is None:
-                await self.open(name)
+        # At once: a secret may come from a command that takes its time.
+        await asyncio.gather(*(self.open(name, beside=True) for name in wanted if self.fleet.get(name) is None))
         self.changed()
 
     async def leave(self, name: str) -> None:
@@ -139,13 +138,16 @@ class Session:
         await self.fleet.close()
         self.opened.clear()
 
-    async def open(self, server: str | None) -> str:
-        """Connect to a server, unless it is connected already, without showing it; returns its name."""
+    async def open(self, server: str | None, *, beside: bool = False) -> str:
+        """Connect to a server, unless it is connected already, without showing it; returns its name.
+
+        `beside`: nobody asked for this one, so COMFYTUI_TOKEN is not for it.
+        """
         from comfytui.settings.servers import meant
 
         name = meant(self.settings, server)[0]
         if (there := self.fleet.get(name)) is not None:
-            there.retry_now()
+            (self.opened.get(name) or there).retry_now()  # with its tunnel, if it has one
             return name
         # Imported in a thread: HTTP and WebSocket libraries cost more than the whole first frame.
         await asyncio.to_thread(_import)
@@ -154,7 +156,7 @@ class Session:
 
         self.failures.pop(name, None)
         try:
-            opened = await open_profile(self.settings, server)
+            opened = await open_profile(self.settings, server, variable=not beside)
         except (ClientError, ValueError) as error:
             self.failures[name] = str(error)
             return name
