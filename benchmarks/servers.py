@@ -91,7 +91,7 @@ def _idle(count: int, screen: str) -> float:
         with Terminal([sys.executable, "-m", "comfytui"], 120, 40, env=own) as terminal:
             terminal.wait_for(rf"\+{count - 1}")
             terminal.press(screen)
-            terminal.settle(2.0)
+            terminal.settle(8.0)  # its first answers came while the program was busy with its start
             return terminal.count(SECONDS) * 60 / SECONDS
 
 

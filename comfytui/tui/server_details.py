@@ -62,9 +62,8 @@ def _machine(palette: Palette, state: ServerState | None) -> Iterator[Text]:
         return
     yield Text("")
     yield entry(palette, "ComfyUI", stats.version or "it does not say")
-    versions = " · ".join(
-        part for part in (f"Python {_first(stats.python)}", f"PyTorch {stats.pytorch}", stats.os) if part
-    )
+    told = (("Python", stats.python.partition(" ")[0]), ("PyTorch", stats.pytorch), ("", stats.os))
+    versions = " · ".join(f"{name} {value}".strip() for name, value in told if value)
     yield entry(palette, "runs on", versions, "dim")
     if stats.ram_total:
         yield entry(palette, "RAM", of_total(stats.ram_total - stats.ram_free, stats.ram_total))
@@ -72,10 +71,6 @@ def _machine(palette: Palette, state: ServerState | None) -> Iterator[Text]:
         yield entry(palette, device.type or "device", one_line(device.name))
         if device.vram_total and device.type != "cpu":
             yield entry(palette, "", of_total(device.vram_total - device.vram_free, device.vram_total))
-
-
-def _first(text: str) -> str:
-    return text.split(" ", maxsplit=1)[0]
 
 
 def _way(palette: Palette, row: Row, profile: Profile | None) -> Iterator[Text]:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from comfytui.state.model import Phase, ServerState
+from comfytui.tui.wording import cut_middle
 
 if TYPE_CHECKING:
     from comfytui.settings.schema import Profile
     from comfytui.tui.session import Session
+
+
+NAME = 30  # cells of a name in a choice
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -75,7 +79,7 @@ def line(row: Row) -> str:
     glyph, word, _ = standing(row)
     told = [word, *([queue(row.state)] if word == "live" else [])]
     name = row.name.partition("://")[2] or row.name
-    return f"{glyph} {name}  {' · '.join(told)}"
+    return f"{cut_middle(name, NAME):<{NAME}}  {glyph} {' · '.join(told)}"
 
 
 def queue(state: ServerState | None) -> str:

@@ -14,12 +14,12 @@ from comfytui.tui.widgets.status_line import running, vram
 from comfytui.tui.wording import cut, cut_middle, milliseconds, of_total, settled_latency, spark
 
 COLUMNS = (
-    Column("server", 16, 0, middle=True, wide=28),
+    Column("server", 20, 0, middle=True, wide=30),
     Column("state", 14, 0),
     Column("latency", 8, 3, right=True),
     Column("queue", 7, 0, right=True),
     Column("running", 0, 1),
-    Column("load", 20, 2),
+    Column("load", 24, 2),
     Column("version", 8, 5, right=True),
 )
 SAMPLES = 6  # of memory, behind the load
