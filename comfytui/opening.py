@@ -14,7 +14,6 @@ from comfytui.client.errors import BadTarget, Denied, Unreachable
 from comfytui.client.target import Certificate, Target, Via
 from comfytui.settings import servers
 from comfytui.settings.schema import Profile, Settings
-from comfytui.state.model import Phase as LinkPhase
 from comfytui.state.opening import open_connection
 
 if TYPE_CHECKING:
@@ -40,12 +39,6 @@ class Opened:
     def label(self) -> str:
         """Where it is: host, port and prefix."""
         return self.connection.target.label
-
-    def retry_now(self) -> None:
-        """Do not wait any longer: try at once, the tunnel first."""
-        if self.tunnel is not None:
-            self.tunnel.retry_now()
-        self.connection.retry_now()
 
     async def close(self) -> None:
         """Leave the server, and close the tunnel."""
@@ -76,9 +69,9 @@ async def open_profile(
     port = parts.port or (443 if parts.scheme == "https" else 80)
     tunnel = Tunnel(profile.tunnel, parts.hostname or "", port)
 
-    async def ready() -> None:
-        if tunnel.status.hopeless and connection.state.link.phase is not LinkPhase.RECONNECTING:
-            tunnel.retry_now()  # a connection that was refused tries again only when the user wants it
+    async def ready(asked: bool) -> None:
+        if asked:
+            tunnel.retry_now()
         try:
             await tunnel.wait_up()
         except TunnelError as error:
@@ -116,7 +109,7 @@ def target_of(profile: Profile, key: str = "") -> Target:
 
 
 def _connection(
-    profile: Profile, target: Target, remember: bool, ready: Callable[[], Awaitable[None]] | None = None
+    profile: Profile, target: Target, remember: bool, ready: Callable[[bool], Awaitable[None]] | None = None
 ) -> Connection:
     connection = open_connection(target, remember=remember, ready=ready)
     connection.read_only = connection.read_only or profile.read_only

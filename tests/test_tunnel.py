@@ -184,7 +184,7 @@ async def test_the_connection_tells_why_and_does_not_hammer_a_box_that_refuses_u
             ssh.says.unlink()
             changed = asyncio.Event()
             opened.connection.subscribe(lambda state: changed.set() if state.link.phase is LinkPhase.LIVE else None)
-            opened.retry_now()
+            opened.connection.retry_now()
             await asyncio.wait_for(changed.wait(), PATIENCE)
             assert len(ssh.calls()) == before + 1
         finally:

@@ -76,11 +76,12 @@ class Connection:
         disk: Disk | None = None,
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.time,
-        ready: Callable[[], Awaitable[None]] | None = None,
+        ready: Callable[[bool], Awaitable[None]] | None = None,
     ) -> None:
         """Nothing is sent before `run`. `disk` None: nothing outlives this object. (`opening.open_connection` gives both.)
 
-        `ready` is awaited before each try: it opens the way there, or raises ClientError. Raises BadTarget for headers or a CA bundle that cannot be used.
+        `ready` is awaited before each try: it opens the way there, or raises ClientError; it is told whether `retry_now`
+        asked for this try. Raises BadTarget for headers or a CA bundle that cannot be used.
         """
         self.target = target
         self._owner = client_id or ClientId(str(uuid.uuid4()))
@@ -155,11 +156,12 @@ class Connection:
         loop = asyncio.get_running_loop()
         try:
             while not self._closing.is_set():
+                wanted = self._retry.is_set()
                 self._retry.clear()
                 self._dispatch(c.Connecting())
                 began = loop.time()
                 try:
-                    await self._until_closed(self._session())
+                    await self._until_closed(self._session(wanted))
                 except ClientError as error:
                     failures = 1 if loop.time() - began > STEADY else failures + 1
                     await self._pause(error, self.backoff(failures - 1))
@@ -173,10 +175,10 @@ class Connection:
             self._owner.release()
             self._dispatch(c.Closed())
 
-    async def _session(self) -> None:
+    async def _session(self, wanted: bool) -> None:
         """One connection, from the first question to its end; always ends by raising ClientError."""
         if self._ready is not None:
-            await self._ready()
+            await self._ready(wanted)
         asked = time.perf_counter()
         await self._http.queue_remaining()
         self._dispatch(c.Measured(time.perf_counter() - asked))

@@ -32,11 +32,11 @@ def open_connection(
     *,
     folder: Path | None = None,
     remember: bool = True,
-    ready: Callable[[], Awaitable[None]] | None = None,
+    ready: Callable[[bool], Awaitable[None]] | None = None,
 ) -> Connection:
     """A connection that remembers in `folder` (the user's state folder). Run and close it as any other.
 
-    `ready` is awaited before each try. Raises BadTarget for headers or a CA bundle that cannot be used.
+    `ready` is awaited before each try (see `Connection`). Raises BadTarget for headers or a CA bundle that cannot be used.
     """
     way = WAY.get()
     if way.replay or not remember:

@@ -147,7 +147,7 @@ class Session:
 
         name = meant(self.settings, server)[0]
         if (there := self.fleet.get(name)) is not None:
-            (self.opened.get(name) or there).retry_now()  # with its tunnel, if it has one
+            there.retry_now()
             return name
         # Imported in a thread: HTTP and WebSocket libraries cost more than the whole first frame.
         await asyncio.to_thread(_import)
