@@ -18,6 +18,7 @@ import msgspec
 
 from comfytui.client import answers, sanitize
 from comfytui.client import messages as m
+from comfytui.client.catalogue import read_catalogue
 from comfytui.client.errors import (
     BadAnswer,
     BadTarget,
@@ -194,7 +195,7 @@ class Http:
 
     async def object_info(self) -> Mapping[str, Any]:
         """GET /object_info, cleaned. Megabytes on a full install: ask once."""
-        return await self._read("/object_info", _object, patience=PATIENCE)
+        return await self._read("/object_info", read_catalogue, patience=PATIENCE, parse=bytes)
 
     async def models(self, folder: str | None = None) -> tuple[str, ...]:
         """GET /models[/folder]. Raises Missing for an unknown folder."""
@@ -311,12 +312,13 @@ class Http:
         query: Mapping[str, str] | None = None,
         *,
         patience: float | None = None,
+        parse: Callable[[bytes], Any] = decode,
     ) -> Read:
-        """GET, decode and read; in a thread when it is long."""
+        """GET, decode and read; in a thread when it is long. `parse` bytes: the reader decodes by itself."""
         answer = await self._request("GET", path, query, patience=patience)
 
         def work() -> Read:
-            return reader(decode(answer.content))
+            return reader(parse(answer.content))
 
         try:
             return await asyncio.to_thread(work) if len(answer.content) > IN_THREAD else work()

@@ -8,9 +8,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from comfytui.client import sanitize
+from comfytui.client.catalogue import read_catalogue
+from comfytui.client.errors import BadAnswer
 from comfytui.state.disk import Disk
 
 KEPT = 8  # servers
@@ -36,13 +35,12 @@ class Catalogues:
         if row is None or not version:
             return None
         try:
-            value = msgspec.json.decode(zlib.decompressobj().decompress(row[0], MAX_BYTES))
-        except (zlib.error, msgspec.DecodeError, TypeError):
+            value = read_catalogue(zlib.decompressobj().decompress(row[0], MAX_BYTES))
+        except (zlib.error, BadAnswer, TypeError):
             return None
-        if not isinstance(value, dict) or not value or not all(isinstance(node, dict) for node in value.values()):
+        if not value or not all(isinstance(node, dict) for node in value.values()):
             return None
-        cleaned: Mapping[str, Any] = sanitize.json_value(value)
-        return cleaned
+        return value
 
     def save(self, version: str, catalogue: Mapping[str, Any], now: float) -> None:
         """Keep one catalogue for the server, and of all servers the newest `KEPT`."""

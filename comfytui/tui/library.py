@@ -27,7 +27,7 @@ SERVER: Final = "server"  # the group of the server's own files
 UI_FIX: Final = "It cannot be queued from here. In ComfyUI: File → Export (API), or open a picture that it made"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One file, without its graph: thousands of graphs would fill the memory. All text in it is clean."""
 
     path: Path  # on the server: below its folder of workflows

@@ -35,7 +35,8 @@ def ordered(entries: Iterable[Entry], order: Order, recent: Sequence[str]) -> li
     if order is Order.DATE:
         return sorted(listed, key=lambda entry: (-entry.stamp[0], entry.name.lower()))
     places: Mapping[str, int] = {key: place for place, key in enumerate(recent)}
-    return sorted(listed, key=lambda entry: places.get(entry.key, len(places)))  # stable: the rest stay as they lie
+    # Stable: the rest stay as they lie, but what cannot be used comes last.
+    return sorted(listed, key=lambda entry: (bool(entry.error) and not entry.form, places.get(entry.key, len(places))))
 
 
 def _has(entry: Entry, word: str) -> bool:

@@ -20,7 +20,7 @@ CORE_MODULES = ("comfy_extras.", "comfy_api_nodes.")  # and `nodes` itself
 SEPARATOR = "/"  # between the parts of a category
 
 
-class Output(msgspec.Struct, frozen=True):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One output of a node."""
 
     name: str
@@ -29,7 +29,7 @@ class Output(msgspec.Struct, frozen=True):
     tooltip: str = ""
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True, gc=False):
     """One class of nodes, as the server describes it."""
 
     name: str
@@ -63,7 +63,7 @@ class Node(msgspec.Struct, frozen=True):
         return tuple(name for name, is_set in flags if is_set)
 
 
-class Category(msgspec.Struct, frozen=True):
+class Category(msgspec.Struct, frozen=True, gc=False):
     """A line of the category tree. The root has an empty path."""
 
     path: str

@@ -15,7 +15,7 @@ ObjectInfo = Mapping[str, Any]
 KINDS = {"INT": "int", "FLOAT": "float", "STRING": "string", "BOOLEAN": "bool", "COMBO": "choice"}
 
 
-class Declared(msgspec.Struct, frozen=True):
+class Declared(msgspec.Struct, frozen=True, gc=False):
     """One declared input. `kind` is int, float, string, bool, choice, or link for what only another node can give."""
 
     name: str

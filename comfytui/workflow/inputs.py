@@ -27,7 +27,7 @@ SHOWN_CHOICES = 8
 UPLOADS = ("image", "video", "audio", "file")
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, gc=False):
     """One input with a plain value, and what it accepts as far as the server has told."""
 
     node_id: str

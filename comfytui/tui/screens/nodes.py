@@ -75,6 +75,7 @@ class NodesView(ScreenView):
         self._category = ""
         self._query = Query()
         self._typed_query = ""
+        self._search_due = False  # something was typed that was not searched yet
         self._trail: list[Visited] = []  # newest last
         self._pane = "list"
         self._wanted: str | None = None  # the node to show as soon as the catalogue is there
@@ -310,11 +311,20 @@ class NodesView(ScreenView):
         if message.value.strip() != self._typed_query:
             self._typed_query = message.value.strip()
             self._query = node_search.parse(self._typed_query)
+            # After the letter is on the screen, and once for several that came together.
+            if not self._search_due:
+                self._search_due = True
+                self.call_after_refresh(self._search_now)
+
+    def _search_now(self) -> None:
+        if self._search_due:
+            self._search_due = False
             self._search()
             self._list.action_top()
 
     @on(Input.Submitted, "#nodes-query")
     def _search_done(self) -> None:
+        self._search_now()
         self._list.focus()
 
     # Actions
@@ -372,6 +382,7 @@ class NodesView(ScreenView):
 
     def _ask(self, query: str) -> None:
         """Search for what nobody typed."""
+        self._search_due = False
         self._typed_query = query
         self._query = node_search.parse(query)
         self.query_one(Input).value = query

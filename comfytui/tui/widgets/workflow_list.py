@@ -11,7 +11,7 @@ from comfytui.tui.library import Entry
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.node_line import marked
-from comfytui.tui.wording import cut, cut_middle, model_name, number, one_line, size
+from comfytui.tui.wording import cut, cut_middle, file_size, model_name, number, one_line, size
 
 WHERE = 9  # cells of the folder
 UI = "UI form"  # what stands where the size would
@@ -32,9 +32,9 @@ def workflow_line(entry: Entry, width: int, words: Sequence[str], palette: Palet
     name, facts = entry.name.removesuffix(".json"), entry.facts
     where = "recent" if is_recent and not entry.on_server else entry.group.replace("\\", "/").rpartition("/")[2]
     if entry.unread:
-        return _row(
-            width, (name, where, "", "", "", "" if entry.on_server else "…"), [palette.text] + [palette.dim] * 5
-        )
+        # Of the server's files only what is looked at is fetched; until then its size tells a little.
+        said = file_size(entry.stamp[1]) if entry.on_server else "…"
+        return _row(width, (name, where, "", "", "", said), [palette.text] + [palette.dim] * 5)
     if entry.error and entry.form != "ui":
         line = _row(width, (entry.name, where, "", "", "", ""), [palette.dim] * 6)
         line.truncate(_name_width(width) + 1)
@@ -60,9 +60,9 @@ def _row(width: int, cells: tuple[str, ...], styles: Sequence[Style]) -> Text:
     name, where, model, pixels, steps, prompt = cells
     first = _name_width(width)
     line = Text(" " + cut_middle(name, first).ljust(first), styles[0])
-    if width >= 76:
-        line.append("  " + cut_middle(where, WHERE).ljust(WHERE), styles[1])
     if width >= 60:
+        line.append("  " + cut_middle(where, WHERE).ljust(WHERE), styles[1])
+    if width >= 72:
         line.append("  " + cut_middle(model, 16).ljust(16), styles[2])
     if width >= 44:
         line.append("  " + pixels.rjust(9), styles[3])
