@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that the program knows better than a person: its keys, and the engine's nodes.
+"""Writes the parts of docs/ that the program knows better than a person: its keys, the engine's nodes, the keys of a server's profile.
 
 python tools/reference.py            write them
 python tools/reference.py --check    exit 1 if a page is not what it would write
@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 KEYS, ENGINE = ROOT / "docs" / "keys.md", ROOT / "docs" / "engine.md"
+SERVERS = ROOT / "docs" / "servers.md"
 
 
 def keys_page() -> str:
@@ -62,8 +63,24 @@ def engine_page(text: str) -> str:
     return text
 
 
+def servers_page(text: str) -> str:
+    """docs/servers.md with the keys of a profile between their marks."""
+    from comfytui.settings.schema import Profile, Ssh, options
+
+    for name, model in {"profile": Profile, "ssh": Ssh}.items():
+        rows = [f"| `{each.key}` | {each.kind} | {each.description} |" for each in options(model)]
+        body = "\n".join(["| key | kind | what it does |", "| --- | --- | --- |", *rows])
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        text = re.sub(f"{start}.*?{end}", lambda _, body=f"{start}\n{body}\n{end}": body, text, flags=re.S)
+    return text
+
+
 def main() -> int:
-    pages = {KEYS: keys_page(), ENGINE: engine_page(ENGINE.read_text(encoding="utf-8"))}
+    pages = {
+        KEYS: keys_page(),
+        ENGINE: engine_page(ENGINE.read_text(encoding="utf-8")),
+        SERVERS: servers_page(SERVERS.read_text(encoding="utf-8")),
+    }
     stale = [p for p, text in pages.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         for page in stale:
