@@ -143,7 +143,7 @@ def logs(data: Mapping[str, Any]) -> m.Logs:
     entries = (mapping(entry) for entry in sequence(data.get("entries"))[-MAX_PIECES:])
     return m.Logs(
         tuple(
-            m.LogPiece(log_text(entry["m"]), text(entry.get("t"), "", _stamp))
+            m.LogPiece(log_text(entry["m"]), _stamp(entry.get("t")))
             for entry in entries
             if isinstance(entry.get("m"), str)
         )
@@ -174,8 +174,8 @@ def old_logs(value: Any) -> m.Logs:
     return m.Logs(tuple(found))
 
 
-def _stamp(value: str) -> str:
-    return value if _STAMP.fullmatch(value) else ""
+def _stamp(value: Any) -> str:
+    return value if isinstance(value, str) and _STAMP.fullmatch(value) else ""
 
 
 _LOG_BREAKS = re.compile("([\n\r])")

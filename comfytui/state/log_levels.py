@@ -45,7 +45,7 @@ _PYTHON_WARNING = re.compile(r"\b[A-Z]\w*Warning: ")
 _PYTHON_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)(?::|$)")
 # What ComfyUI says without a prefix.
 _SAID = re.compile(
-    r"!!! Exception|\(IMPORT FAILED\)|Cannot import |Failed to |Got an OOM|Value not in list|Error (?:while|handling|in|loading) ",
+    r"!!! Exception|\(node [^)]{1,40}\) failed: |\(IMPORT FAILED\)|Cannot import |Failed to |Got an OOM|Value not in list|Error (?:while|handling|in|loading) ",
 )
 _NEARLY = re.compile(r"[a-z ]{0,40}\b(?:failed|crashed|cannot|could not|is missing)\b", re.IGNORECASE)
 

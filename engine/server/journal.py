@@ -31,6 +31,8 @@ class Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = record.getMessage()
+            if record.levelno >= logging.WARNING:  # an entry has no field for it, and who reads must find what is bad
+                text = f"{record.levelname}: {text}"
             if record.exc_info:
                 text += "\n" + logging.Formatter().formatException(record.exc_info)
             self.add(text, datetime.fromtimestamp(record.created).isoformat())

@@ -117,6 +117,7 @@ class FakeComfy(Routes):
         self.flags: dict[str, dict[str, Any]] = {}
         self.files: dict[tuple[str, str, str], bytes] = {}  # (type, subfolder, filename)
         self.settings: dict[str, Any] = {}
+        self.log_readers: set[str] = set()
         self.log: list[str] = ["Starting server", "To see the GUI go to: http://127.0.0.1:8188"]
         self.scripts: list[Sequence[Step]] = []
         self._answers: dict[tuple[str, str], Answer] = {}
@@ -249,6 +250,14 @@ class FakeComfy(Routes):
                         item if isinstance(item, str) else json.dumps(item)))  # fmt: skip
                 except ConnectionError:
                     self.sockets.pop(sid, None)
+
+    async def prints(self, *lines: str) -> None:
+        """Print lines, each an event of its own for those who subscribed."""
+        for line in lines:
+            self.log.append(line)
+            event = frame("logs", entries=[self._log_entry(len(self.log) - 1, line)], size={"cols": 80, "rows": 24})
+            for client in tuple(self.log_readers):
+                await self.send(event, client)
 
     async def drop_sockets(self) -> None:
         """Cut every socket's connection: no close frame, as when a tunnel dies."""

@@ -43,6 +43,7 @@ class Routes:
     files: dict[tuple[str, str, str], bytes]
     settings: dict[str, Any]
     log: list[str]
+    log_readers: set[str]
     pending: list[Queued]
     running: Queued | None
     history: dict[str, Any]
@@ -72,6 +73,7 @@ class Routes:
             ("GET", "/view", self._get_view), ("POST", "/upload/image", self._post_upload),
             ("GET", "/settings", self._get_settings), ("POST", "/settings/{key}", self._post_setting),
             ("GET", "/internal/logs/raw", self._get_logs),
+            ("PATCH", "/internal/logs/subscribe", self._subscribe_logs),
         ]  # fmt: skip
 
     @web.middleware
@@ -80,7 +82,7 @@ class Routes:
         path = request.path.removeprefix(self.prefix)
         path = path.removeprefix("/api") if not path.startswith("/api/jobs") else path
         body = None
-        if request.method == "POST" and not request.content_type.startswith("multipart/"):
+        if request.method in ("POST", "PATCH") and not request.content_type.startswith("multipart/"):
             try:
                 body = json.loads(await request.read())
             except ValueError:
@@ -110,6 +112,7 @@ class Routes:
                     self.flags[sid] = said["data"]
                     await socket.send_json(frame("feature_flags", **self._features()))
             first = False
+        self.log_readers.discard(sid)
         if self.sockets.get(sid) is socket:
             del self.sockets[sid]
         return socket
@@ -280,8 +283,16 @@ class Routes:
         return web.Response()
 
     async def _get_logs(self, _: web.Request) -> web.Response:
-        entries = [{"t": "2026-11-23T19:05:53.746813", "m": line + "\n"} for line in self.log]
+        entries = [self._log_entry(number, line) for number, line in enumerate(self.log)][-300:]
         return web.json_response({"entries": entries, "size": {"cols": 80, "rows": 24}})
+
+    def _log_entry(self, number: int, line: str) -> dict[str, str]:
+        return {"t": f"2026-11-23T19:05:53.{number:06}", "m": line + "\n"}
+
+    async def _subscribe_logs(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        (self.log_readers.add if body["enabled"] else self.log_readers.discard)(body["clientId"])
+        return web.Response()
 
 
 def _refuse(kind: str, message: str, details: str, node_errors: Any = None) -> web.Response:
