@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from comfytui.cli.doctor.checks import Checks
     from comfytui.settings.schema import Settings
 
 
 def main() -> None:
     """Run the command line, and leave with its exit code."""
+    from comfytui.cli.main import CHECKS
     from comfytui.cli.main import main as command_line
 
+    CHECKS.set(_checks)
     command_line(_dashboard)
+
+
+def _checks() -> Checks:
+    from comfytui.tui import selfcheck
+
+    return selfcheck
 
 
 def _dashboard(server: str | None, local: bool, settings: Settings, workflow: Path | None) -> int:

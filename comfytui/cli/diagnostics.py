@@ -34,7 +34,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "everything that was asked is done",
-    Exit.JOB_FAILED: "a node of the workflow raised an error on the server",
+    Exit.JOB_FAILED: "a node of the workflow raised an error on the server; of doctor: something is wrong",
     Exit.USAGE: "the command line is wrong, or names something that is not there",
     Exit.UNREACHABLE: "the server does not answer, wants other credentials, or is not ComfyUI",
     Exit.REFUSED: "the workflow cannot be read, or the server refuses it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ from comfytui.cli import diagnostics
 if TYPE_CHECKING:
     from pathlib import Path  # a third of what --help would take
 
+    from comfytui.cli.doctor.checks import Checks
+
 # name → (module, attribute, what --help says). The modules are imported when their command runs: --help stays fast.
 COMMANDS = {
     "run": ("run", "command", "Run a workflow and write its results."),
@@ -21,6 +24,7 @@ COMMANDS = {
     "history": ("listings", "history", "List finished jobs."),
     "nodes": ("listings", "nodes", "List the node classes of a server."),
     "stats": ("listings", "stats", "Show a server's versions, devices and memory."),
+    "doctor": ("doctor.command", "command", "Tell what is wrong with terminal, settings and servers, and the fix."),
     "cancel": ("control", "cancel", "Take jobs out of the queue, or stop them."),
     "interrupt": ("control", "interrupt", "Stop the job that runs."),
 }
@@ -28,6 +32,8 @@ IMAGES = ("auto", "half", "kitty", "sixel", "none", "truecolor", "256", "shades"
 
 # What starts the dashboard: (server, local, settings, workflow) → exit code. Handed in, so that cli/ needs no tui/.
 Dashboard = Callable[["str | None", bool, Any, "Path | None"], int]
+# What tells the doctor about keys, themes and pictures; set by who starts the program, for the same reason.
+CHECKS: ContextVar[Callable[[], Checks] | None] = ContextVar("checks", default=None)
 
 
 class Commands(click.Group):
