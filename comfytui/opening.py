@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from comfytui.client.errors import BadTarget, Denied, Unreachable
+from comfytui.client.errors import Denied, Unreachable
 from comfytui.client.target import Certificate, Target, Via
 from comfytui.settings import servers
 from comfytui.settings.schema import Profile, Settings
@@ -81,8 +81,8 @@ async def open_profile(
     try:
         via = Via(str(tunnel.path), profile.tunnel.destination)
         connection = _connection(profile, replace(target, via=via), remember, ready)
-    except BadTarget:
-        await tunnel.stop()
+    except BaseException:
+        await tunnel.stop()  # its folder exists already
         raise
     tunnel.subscribe(lambda status: connection.retry_now() if status.phase is Phase.UP else None)
     tunnel.start()

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl as tls
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+import trustme
 
 from comfytui.client.errors import Denied
 from comfytui.client.messages import RawName
@@ -97,6 +99,29 @@ async def test_requests_and_events_go_through_and_the_server_sees_its_own_name(s
     assert not call["askpass"]
     assert "s3cret" not in str(call)
     await gone(call["pid"])
+
+
+async def test_tls_goes_through_and_is_checked_for_the_name_in_the_url(ssh: FakeSsh, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = tls.create_default_context(tls.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with FakeComfy(tls=context) as server:
+        for host, told in (("localhost", ""), ("127.0.0.1", "certificate is not trusted")):
+            profile = {"url": f"https://{host}:{server.port}", "ca": str(tmp_path / "ca.pem"), "ssh": "me@box"}
+            opened = await open_profile(validate({"servers": {"far": profile}}), "far", remember=False)
+            running = asyncio.create_task(opened.connection.run())
+            settled = asyncio.Event()
+            opened.connection.subscribe(
+                lambda state, settled=settled: settled.set() if state.link.error or state.link.phase == "live" else None
+            )
+            try:
+                await asyncio.wait_for(settled.wait(), PATIENCE)
+                assert told in (opened.connection.state.link.error or "")
+                assert (opened.connection.state.link.phase is LinkPhase.LIVE) is (not told)
+            finally:
+                await opened.close()
+                await running
 
 
 async def test_two_boxes_with_one_url_are_two_servers() -> None:
