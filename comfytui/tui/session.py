@@ -145,10 +145,13 @@ class Session:
         """
         from comfytui.settings.servers import meant
 
-        name = meant(self.settings, server)[0]
+        name, profile = meant(self.settings, server)
         if (there := self.fleet.get(name)) is not None:
-            there.retry_now()
-            return name
+            before = self.opened.get(name)
+            if before is None or before.profile.url == profile.url:
+                there.retry_now()
+                return name
+            await self.fleet.remove(name)  # the same address with another password
         # Imported in a thread: HTTP and WebSocket libraries cost more than the whole first frame.
         await asyncio.to_thread(_import)
         from comfytui.client.errors import ClientError
