@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from comfytui.client.userdata import UserFile
 from comfytui.tui import library
 from comfytui.tui.library import Found
 from comfytui.workflow import document
@@ -26,15 +27,23 @@ def find(
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "good.json").write_text(json.dumps(GRAPH))
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "deep.json").write_text(json.dumps({"prompt": GRAPH}))
-    (tmp_path / "broken.json").write_text('{"1": ')
-    (tmp_path / "ui.json").write_text(json.dumps({"nodes": [], "links": [], "version": 0.4}))
-    (tmp_path / "notes.txt").write_text("not listed")
-    (tmp_path / ".hidden.json").write_text("{}")
-    return tmp_path
+def place(tmp_path: Path) -> Path:
+    """An empty folder; beside it lie those of the settings."""
+    empty = tmp_path / "files"
+    empty.mkdir()
+    return empty
+
+
+@pytest.fixture
+def folder(place: Path) -> Path:
+    (place / "good.json").write_text(json.dumps(GRAPH))
+    (place / "below").mkdir()
+    (place / "below" / "deep.json").write_text(json.dumps({"prompt": GRAPH}))
+    (place / "broken.json").write_text('{"1": ')
+    (place / "ui.json").write_text(json.dumps({"nodes": [], "links": [], "version": 0.4}))
+    (place / "notes.txt").write_text("not listed")
+    (place / ".hidden.json").write_text("{}")
+    return place
 
 
 def test_files_are_found_with_their_facts(folder: Path) -> None:
@@ -78,9 +87,58 @@ def test_an_unchanged_file_is_not_read_again(folder: Path, monkeypatch: pytest.M
     assert len(next(e for e in after.entries if e.name == "good.json").classes) == 7
 
 
-def test_hostile_names_and_titles_are_clean_and_the_document_is_untouched(tmp_path: Path) -> None:
+def test_hostile_names_and_titles_are_clean_and_the_document_is_untouched(place: Path) -> None:
     graph = {"1": {"class_type": "A\x1b]0;owned\x07B", "inputs": {"text": "x\x1b[31m"}}}
-    (tmp_path / "a\x1b[2Jb\u202e.json").write_text(json.dumps(graph))
-    (entry,) = find([("mine", tmp_path)]).entries
+    (place / "a\x1b[2Jb\u202e.json").write_text(json.dumps(graph))
+    (entry,) = find([("mine", place)]).entries
     assert "\x1b" not in entry.name + "".join(entry.classes) and "\u202e" not in entry.name
     assert document.read(entry.path).graph["1"]["inputs"]["text"] == "x\x1b[31m", "what will be sent is untouched"
+
+
+def test_links_are_followed_but_never_in_circles(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "linked.json").write_text(json.dumps(GRAPH))
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "self").symlink_to(folder)
+    (folder / "nowhere.json").symlink_to(folder / "gone")
+    found = find([("mine", folder)])
+    names = [entry.name for entry in found.entries]
+    assert sorted(names) == sorted(
+        ["broken.json", "good.json", "nowhere.json", "ui.json", str(Path("below", "deep.json")), str(Path("link", "linked.json"))]
+    )  # fmt: skip
+    assert next(entry for entry in found.entries if entry.name == "nowhere.json").error
+
+
+def test_thousands_of_files_are_found_without_reading_one(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3000):
+        (place / f"{number:04}.json").write_text("{}")
+    monkeypatch.setattr(document, "read", lambda path: pytest.fail(f"{path} was read"))
+    found = library.scan([("many", place)])
+    assert len(found.entries) == 3000 and all(entry.unread for entry in found.entries)
+
+
+def test_a_page_of_the_ui_form_says_what_it_is_about(place: Path) -> None:
+    page = {"version": 1, "links": [], "nodes": [{"type": "CLIPTextEncode", "widgets_values": ["a \x1b[31mcastle"]}]}
+    (place / "page.json").write_text(json.dumps(page))
+    (entry,) = find([("mine", place)]).entries
+    assert entry.form == "ui" and entry.classes == ("CLIPTextEncode",)
+    assert entry.facts.positive == "a castle", "cleaned, as all that is shown"
+    assert "Export" in entry.fix
+
+
+def test_the_servers_files_keep_what_was_read_of_them() -> None:
+    files = (
+        UserFile("a.json", 10, 5.0),
+        UserFile(".index.json", 1, 1.0),
+        UserFile("b.txt"),
+        UserFile("x/\x1b[1mc.json"),
+    )
+    entries = library.server_entries(files)
+    assert [entry.name for entry in entries] == ["a.json", "x/c.json"]
+    assert entries[1].on_server == "x/\x1b[1mc.json", "what the server is asked for stays as it said it"
+    read = library.of_bytes(entries[0], json.dumps(GRAPH).encode())
+    assert read.runnable and read.facts.positive == "a red circle"
+    assert library.server_entries(files, [read])[0] is read
+    changed = (UserFile("a.json", 11, 6.0),)
+    assert library.server_entries(changed, [read])[0].unread

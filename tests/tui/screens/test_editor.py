@@ -267,3 +267,56 @@ async def test_before_a_server_is_there_the_form_works_and_running_says_why_not(
         assert editor_of(app, MODEL).field.choices == tuple(
             CATALOGUE["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
         )
+
+
+async def test_the_title_counts_what_is_wrong_and_the_hint_tells_what_a_field_accepts() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await edit(pilot)
+        editor_of(app, STEPS).focus()
+        await until(pilot, lambda: "1 … 10,000" in said(app, "#editor-hint"))
+        assert "default 20" in said(app, "#editor-hint") and "shift+↑↓" in said(app, "#editor-hint")
+        editor_of(app, STEPS).value = "0"
+        await until(pilot, lambda: "1 wrong" in screen_text(app))
+        editor_of(app, STEPS).value = "3"
+        await until(pilot, lambda: "wrong" not in screen_text(app))
+
+
+async def test_numbers_step_within_their_bounds() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        editor = await edit(pilot)
+        editor_of(app, STEPS).focus()
+        await pilot.press("shift+up", "pageup")
+        await until(pilot, lambda: editor.draft.graph["5"]["inputs"]["steps"] == 31)
+        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown", "ctrl+down")
+        await until(pilot, lambda: editor.draft.graph["5"]["inputs"]["steps"] == 1)
+
+
+async def test_space_turns_a_yes_into_a_no() -> None:
+    catalogue = {**CATALOGUE, "Fancy": {**CATALOGUE["Fancy"], "input": {"required": {
+        "image": ["IMAGE"], "strength": ["BOOLEAN", {"default": True}]}}}}  # fmt: skip
+    graph = {**GRAPH, "7": {"class_type": "Fancy", "inputs": {"image": ["6", 0], "strength": True}}}
+    app, _ = serve(catalogue)
+    async with app.run_test(size=(120, 40)) as pilot:
+        editor = await edit(pilot, Document("yes.json", graph))
+        await pilot.press("f3")
+        lines = app.query_one("#editor-more LineList", LineList)
+        await until(pilot, lambda: lines.has_focus)
+        rest = [field.place for field in editor._rest()]
+        lines.move_to(str(rest.index(Place("7", "strength"))))
+        await pilot.press("enter")
+        assert editor.draft.graph["7"]["inputs"]["strength"] is False
+        await pilot.press("u")
+        assert editor.draft.graph["7"]["inputs"]["strength"] is True, "u takes it back"
+
+
+async def test_a_refusal_of_a_link_is_said_beside_the_form() -> None:
+    app, server = serve()
+    problem = Problem("return_type_mismatch", "Return type mismatch between linked nodes", "model", "model")
+    server.refuses = Refused("Failed", node_errors={"5": NodeProblems("5", "KSampler", (problem,))})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await edit(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "the server refused" in said(app, "#editor-review"))
+        assert "KSampler · model: Return type mismatch" in said(app, "#editor-review").replace("\n", " ")

@@ -153,3 +153,102 @@ async def test_five_thousand_nodes_scroll() -> None:
         assert view.node is not None
         await pilot.press("pageup", "j", "slash", *"vae", "enter")
         assert 0 < len(app.query_one("#nodes-list", LineList).keys) < 2000
+
+
+async def test_badges_packages_and_exclusions_are_words_of_the_search() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(140, 30)) as pilot:
+        view = await opened(pilot)
+        await pilot.press("slash", *"from:fancy", "enter")
+        assert view._list.keys == ("Fancy",)
+        await pilot.press("escape", "slash", *"is:nonsense")
+        assert "is:custom, is:core" in screen_text(app), "a wrong word says what there is"
+
+
+async def test_the_letters_that_were_meant_stand_out_without_colour_too() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(140, 30)) as pilot:
+        view = await opened(pilot)
+        await pilot.press("slash", *"vdec", "enter")
+        line = view._draw_node("VAEDecode", 60)
+        underlined = "".join(
+            line.plain[span.start : span.end] for span in line.spans if getattr(span.style, "underline", 0)
+        )
+        assert "".join(underlined).startswith("V") and "Dec" in underlined
+
+
+async def test_no_match_says_what_is_near_and_what_to_press() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(140, 30)) as pilot:
+        await opened(pilot)
+        await pilot.press("slash", *"saveimmage")
+        text = screen_text(app)
+        assert "No node matches" in text and "near: SaveImage" in text and "esc" in text
+
+
+async def test_the_choices_of_an_input_can_be_read_searched_and_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, _ = serve()
+    copied: list[str] = []
+    monkeypatch.setattr(app, "copy", lambda text, what="": copied.append(text))
+    async with app.run_test(size=(140, 30)) as pilot:
+        view = await opened(pilot)
+        await pilot.press("slash", *"ksampler", "enter", "enter")
+        place = next(n for n, line in enumerate(view._card) if line.name == "scheduler")
+        view._card_list.cursor = place
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.pause()
+        assert "scheduler · 2 choices" in screen_text(app)
+        await pilot.press(*"krs", "enter")
+        await until(pilot, lambda: copied == ["karras"])
+
+
+async def test_w_lists_the_workflows_that_use_a_node_and_escape_comes_back(own_folders: Path) -> None:
+    app, _ = serve(workflow_folders=(str(own_folders),))
+    async with app.run_test(size=(140, 30)) as pilot:
+        await opened(pilot)
+        await pilot.press("slash", *"fancy", "enter", "w")
+        await until(pilot, lambda: app.current == "workflows" and "circle" in screen_text(app))
+        assert "txt2img-demo" not in screen_text(app), "the examples know no such node"
+        await until(pilot, lambda: app.view is not None and app.view.has_focus_within)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current == "nodes")
+
+
+async def test_missing_asks_for_a_workflow_and_shows_what_is_near(own_folders: Path) -> None:
+    import json
+
+    from .serving import GRAPH
+
+    graph = json.loads(json.dumps(GRAPH)) | {"9": {"class_type": "SaveImagee", "inputs": {}}}
+    (own_folders / "odd.json").write_text(json.dumps(graph))
+    app, _ = serve(workflow_folders=(str(own_folders),))
+    async with app.run_test(size=(140, 30)) as pilot:
+        view = await opened(pilot)
+        await pilot.press("M")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"odd", "enter")
+        await until(pilot, lambda: "SaveImagee" in screen_text(app) and "near: SaveImage" in screen_text(app))
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: len(app.screen_stack) == 1 and view.node is not None and view.node.name == "SaveImage"
+        )
+
+
+async def test_a_catalogue_that_cannot_be_had_says_so_and_f5_asks_again() -> None:
+    from comfytui.client.errors import BadAnswer
+
+    app, server = serve()
+    real = server.load_object_info
+
+    async def broken(force: bool = False) -> dict:
+        raise BadAnswer("it is a web page")
+
+    server.load_object_info = broken  # type: ignore[method-assign]
+    async with app.run_test(size=(140, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press("4")
+        await until(pilot, lambda: "did not tell its nodes: it is a web page" in screen_text(app))
+        server.load_object_info = real  # type: ignore[method-assign]
+        await pilot.press("f5")
+        await until(pilot, lambda: "8 nodes" in screen_text(app))
