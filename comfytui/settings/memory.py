@@ -32,6 +32,7 @@ class Memory(msgspec.Struct, frozen=True):
     leave_engine_running: bool | None = None  # None: not asked yet
     last_output_dir: str = ""
     screen: str = ""  # the one that was shown last
+    greeted: bool = False  # something has run: nobody needs the first steps any more
     history_filter: str = ""
     history_order: str = ""
     history_lines: bool = False  # the table instead of the thumbnails

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from comfytui.state.model import Phase
 from comfytui.tui.actions import SCREENS
 from comfytui.tui.actions.situation import READ_ONLY
 
@@ -31,6 +32,12 @@ class ProgramActions:
 
     def action_help(self) -> None:
         self._open("comfytui.tui.screens.help", "HelpScreen")
+
+    def action_jump(self) -> None:
+        from comfytui.tui.screens.jump import JumpScreen
+
+        if not isinstance(self._me.screen, JumpScreen):
+            self._me.push_screen(JumpScreen())
 
     def action_messages(self) -> None:
         from comfytui.tui.messages import page
@@ -68,6 +75,15 @@ class ProgramActions:
             connection.retry_now()
         else:
             self._me.connect()
+
+    def action_start_engine(self) -> None:
+        """Only where no server answers: starting it again would end what it does."""
+        me = self._me
+        if me.session.state is not None and me.session.state.link.phase is Phase.LIVE:
+            me.say(f"{me.session.state.link.url} answers: no engine was started")
+        else:
+            me.run_worker(me.action_show("live"), name="show")
+            me.restart_engine()
 
     def action_read_only(self) -> None:
         if self._me.session.connection is not None:

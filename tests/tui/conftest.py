@@ -16,3 +16,5 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "memory.json").write_text("{}")  # it was used before: the first run greets

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from comfytui.tui.actions.action import APP, LIST, Action
 from comfytui.tui.actions.screens import SCREENS
-from comfytui.tui.actions.situation import can_change, connected
+from comfytui.tui.actions.situation import can_change, connected, disconnected
 
 PROGRAM = (
     *(Action(f"app.{s.id}", s.title, s.key, f"Show {s.title}.", APP, f"show('{s.id}')", footer=False) for s in SCREENS),
     Action("app.help", "help", "question_mark,f1", "Explain the keys of what has the focus.", APP, "help"),
     Action("app.palette", "palette", "ctrl+p", "Find any action by name.", APP, "command_palette", footer=False),
     Action("app.server", "go to server", "colon", "Let all screens show another server.", APP, "server", footer=False),
+    Action(
+        "app.jump", "jump", "ctrl+g", "Put letters on everything that can be gone to; typing them goes there.", APP,
+        "jump", footer=False,
+    ),
     Action("app.back", "back", "escape,q", "Leave a dialog, a filter or the full picture.", APP, "back", footer=False),
     Action(
         "app.theme", "next theme", "ctrl+t", "Switch to the next theme, and keep it.", APP, "next_theme", footer=False
     ),
     Action("app.retry", "reconnect", "ctrl+r", "Connect again now.", APP, "reconnect", footer=False),
+    Action(
+        "app.engine",
+        "start the engine",
+        "L",
+        "Start the engine that comes along on this machine, and connect to it.",
+        APP,
+        "start_engine",
+        disconnected,
+        footer=False,
+    ),
     Action("app.free", "free memory", "ctrl+f", "Unload the server's models.", APP, "free", can_change, footer=False),
     Action(
         "app.read_only",

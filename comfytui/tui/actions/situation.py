@@ -65,6 +65,11 @@ def connected(now: Situation) -> bool:
     return now.live
 
 
+def disconnected(now: Situation) -> bool:
+    """There is no server, or it does not answer."""
+    return not now.live
+
+
 def on_selection(now: Situation) -> bool:
     """Something is selected, job or not."""
     return now.selected or now.job is not None

@@ -60,6 +60,7 @@ async def _open(app: Dashboard, document: Document, seed_mode: SeedMode | None, 
 class Editor(Container):
     """Form on the left, what changes and what the server lacks on the right."""
 
+    SCOPED_CSS = False  # the size of the screen is told by classes above
     DEFAULT_CSS = """
     Editor { layout: horizontal; display: none; }
     Editor LineList, Editor VerticalScroll { scrollbar-size: 1 1; }

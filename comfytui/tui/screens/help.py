@@ -103,7 +103,8 @@ class HelpScreen(ModalScreen[None]):
             signs.append(f" {glyph} ", palette.style(role))
             signs.append(f"{state} ", palette.dim)
         parts += [Text("signs", palette.style("accent", bold=True)), signs, Text()]
-        parts += [Text("connecting", palette.style("accent", bold=True)), Text(teaching.CONNECT, palette.text)]
+        ways = "\n".join(teaching.lines(teaching.connecting(self._dashboard.keymap)))
+        parts += [Text("connecting", palette.style("accent", bold=True)), Text(ways, palette.text)]
         return Group(*parts)
 
     def _sections(self, section: Section, parts: list[RenderableType]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from textual.timer import Timer
 
 from comfytui.client.errors import Missing
 from comfytui.state.model import EMPTY, JobState, Phase
-from comfytui.tui import actions, job_details, live_choice, obstacles
+from comfytui.tui import actions, first_run, job_details, live_choice, obstacles
 from comfytui.tui.screens.job_view import JobView, pictures_of
 from comfytui.tui.widgets import told_pane
 from comfytui.tui.widgets.failure_pane import FailurePane, report
@@ -86,6 +87,7 @@ class LiveView(JobView):
         self._chosen: str | None = None  # the job that the user went to; None follows what runs
         self._frozen: ServerState | None = None  # while paused: what nodes, picture and timeline show
         self._unfolded = False  # the traceback of a failure
+        self._greets = False  # nobody has used the program yet
 
     def compose(self) -> ComposeResult:
         with Vertical(id="live-side"):
@@ -99,6 +101,7 @@ class LiveView(JobView):
         yield FailurePane(id="live-failure", classes="pane")
 
     def on_mount(self) -> None:
+        self._greets = first_run.is_first()
         self._ticker = self.set_interval(TICK, self._tick, pause=True)
         entitle(self.query_one("#live-log"), "Timeline")
         entitle(self.query_one(Vitals), "Machine")
@@ -152,6 +155,9 @@ class LiveView(JobView):
         if self._frozen is None:
             self._show(new)
         self._figures(new)
+        if self._greets and new.jobs:
+            self._greets = False
+            self.run_worker(asyncio.to_thread(first_run.served), name="greeted", group="waiting")
         self._message(new)
         if self._ticker is not None:
             if new.running:
@@ -253,7 +259,9 @@ class LiveView(JobView):
 
     def _message(self, state: ServerState | None) -> None:
         """What stands in the way, in place of the nodes: no server, an engine that starts or has crashed."""
-        lines = obstacles.what_is_wrong(self.dashboard.palette, self.session, state)
+        lines = obstacles.what_is_wrong(
+            self.dashboard.palette, self.session, state, self.dashboard.keymap, self._greets
+        )
         self.set_class(lines is not None, "-message")
         if lines is None:
             return

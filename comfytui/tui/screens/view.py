@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events
 from textual.containers import Container
@@ -28,6 +28,11 @@ class ScreenView(Container):
     shows_stats: ClassVar[bool] = False  # memory and load: the server is asked for them often while it is visible
     shows_servers: ClassVar[bool] = False  # the same of all servers, not only of the one that is shown
     DEFAULT_CSS = "ScreenView { layout: horizontal; height: 1fr; width: 1fr; }"
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        # Textual would look for `.-short FooView …` inside of a FooView, where the size of the screen is never told.
+        cls.SCOPED_CSS = False
 
     def __init__(self) -> None:
         super().__init__(id=f"view-{self.screen_id}")

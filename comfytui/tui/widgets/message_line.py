@@ -32,6 +32,7 @@ def pieces(palette: Palette, message: Message, width: int, key: str) -> list[Pie
 class MessageLine(FixedLine):
     """Lies on a layer of its own at the height of the status line, so that no dialog moves when it comes."""
 
+    SCOPED_CSS = False  # the size of the screen is told by classes above
     DEFAULT_CSS = """
     MessageLine { layer: message; dock: bottom; margin-bottom: 1; }
     .-small-w MessageLine, .-small-h MessageLine, .-tiny-w MessageLine, .-tiny-h MessageLine { margin-bottom: 0; }
