@@ -68,7 +68,7 @@ class Account:
         """Every fact in the `system` of GET /system_stats, in the server's order, as text."""
         system = mapping(mapping(decode(await self._http.exchange("GET", "/system_stats"))).get("system"))
         return {
-            sanitize.line(key, 60): text(value)
+            sanitize.line(key, 60): ("yes" if value else "no") if isinstance(value, bool) else text(value)
             for key, value in list(system.items())[:50]
             if isinstance(value, str | int | float) and text(value)
         }

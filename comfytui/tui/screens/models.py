@@ -50,6 +50,7 @@ class ModelsView(ScreenView):
     ModelsView #models-folders { width: 34; }
     ModelsView #models-middle { width: 1fr; }
     ModelsView #models-right { width: 1fr; }
+    ModelsView #models-card { padding: 0 1; }
     ModelsView #models-query { display: none; }
     ModelsView.-searching #models-query { display: block; }
     ModelsView #models-picture { display: none; height: 45%; }
@@ -66,6 +67,7 @@ class ModelsView(ScreenView):
         self._models: Models | None = None  # of the server that is shown
         self._files: dict[str, ModelFile] = {}  # those that are listed
         self._folder = ALL
+        self._chose = False  # the user went to a folder, or to all of them
         self._query = ""
         self._order = Order.NAME
         self._pane = "files"
@@ -137,7 +139,7 @@ class ModelsView(ScreenView):
         models = connection.model_files if connection is not None else None
         if models is not self._models:
             self._models = models
-            self._folder, self._problem = ALL, ""
+            self._folder, self._chose, self._problem = ALL, False, ""
             self._facts.clear()
             self._show()
             self._load()
@@ -159,6 +161,8 @@ class ModelsView(ScreenView):
         try:
             folders = await models.load_folders()
             self._problem = ""
+            if models.slow and not self._chose and folders:
+                self._folder = folders[0].raw  # all of them together would have to be asked for
             self._show()
             while (folder := self._next(models, folders)) is not None:
                 try:
@@ -344,8 +348,8 @@ class ModelsView(ScreenView):
 
     @on(LineList.Moved, "#models-folders")
     def _folder_moved(self, message: LineList.Moved) -> None:
-        if message.key is not None and message.key != self._folder:
-            self._folder = message.key
+        if message.key is not None and self._folder != message.key == self._folders.key:
+            self._folder, self._chose = message.key, True
             self._show_files()
             self._list.action_top()
             self._load()

@@ -60,7 +60,7 @@ def card(
     width: int,
 ) -> list[Text]:
     """All about a file, in lines of `width` cells. `facts` None: not asked for yet; `uses`: rows of who uses it."""
-    lines = [*_file(palette, file, folder), *_facts(palette, facts), *_rows(palette, "used by", uses)]
+    lines = [*_file(palette, file, folder), *_rows(palette, "used by", uses), *_facts(palette, facts)]
     return [piece for line in lines for piece in _hung(line, width)]
 
 
