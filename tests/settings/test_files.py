@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from pathlib import Path
 
@@ -153,3 +154,33 @@ def test_which_server_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMFYTUI_SERVER", "env:3")
     assert servers.chosen(settings).url == "env:3"
     assert servers.chosen(settings, "other:2").url == "other:2"
+
+
+async def test_in_an_event_loop_the_memory_is_written_behind_it_and_known_at_once() -> None:
+    memory.remember(screen="live")
+    for number in range(20):
+        memory.remember(history_filter=f"f{number}")
+        assert memory.recall().history_filter == f"f{number}"
+    memory.remember_workflow("a.json")
+    memory._writer().submit(lambda: None).result(10)  # whatever was to be written is
+    assert memory._WAITING == {files.state_dir() / memory.NAME: {}}
+    found = memory._read(files.state_dir() / memory.NAME)
+    assert (found.screen, found.history_filter, len(found.recent_workflows)) == ("live", "f19", 1)
+
+
+async def test_what_another_program_wrote_meanwhile_stays() -> None:
+    path = files.state_dir() / memory.NAME
+    with memory._FILES:  # our writer has to wait
+        memory.remember(screen="queue")
+        files.write_whole(path, b'{"history_order": "by duration"}')
+        assert memory.recall().screen == "queue"
+    memory._writer().submit(lambda: None).result(10)
+    found = memory._read(path)
+    assert (found.screen, found.history_order) == ("queue", "by duration")
+
+
+async def test_settings_that_are_changed_at_once_are_all_kept() -> None:
+    wanted = {"theme": "light", "previews": False, "engine.port": 9000, "confirm.cancel": True, "output_dir": "/x"}
+    await asyncio.gather(*(asyncio.to_thread(files.change, key, value) for key, value in wanted.items()))
+    kept = files.load()
+    assert {key: get(kept, key) for key in wanted} == wanted

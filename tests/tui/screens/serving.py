@@ -106,9 +106,6 @@ class Server(sample.StubConnection):
         self.submitted.append(graph)
         return self.answers.pop(0) if self.answers else Submitted(f"id{len(self.submitted)}")
 
-    async def server_settings(self) -> dict[str, Any]:
-        return {"Comfy.Locale": "en"}
-
 
 def serve(
     catalogue: dict[str, Any] | None = None,

@@ -127,3 +127,107 @@ async def test_help_shows_on_every_screen() -> None:
             await until(pilot, lambda: len(app.screen_stack) == 2)
             assert spec.title in screen_text(app)
             await pilot.press("escape")
+
+
+async def theirs(pilot, key: str) -> None:
+    """Go to a setting of the server."""
+    lines = pilot.app.query_one("#settings-theirs", LineList)
+    await until(pilot, lambda: key in lines.keys, key)
+    lines.focus()
+    lines.move_to(key)
+    await pilot.pause()
+
+
+async def confirmed(pilot, key: str = "y") -> str:
+    """Answer the question; returns it."""
+    app = pilot.app
+    await until(pilot, lambda: len(app.screen_stack) == 2, "the question")
+    await pilot.pause()
+    asked = screen_text(app)
+    await pilot.press(key)
+    await until(pilot, lambda: len(app.screen_stack) == 1, "the answer")
+    return asked
+
+
+async def test_a_setting_of_the_server_is_changed_when_its_kind_is_right_and_it_is_meant() -> None:
+    app, server = serve()
+    server.theirs = {"Comfy.Grid": 10, "Comfy.Locale": "en", "Comfy.Menu": True, "Comfy.Odd": "a\ufffdb"}
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        await theirs(pilot, "Comfy.Menu")
+        await pilot.press("e")
+        asked = await confirmed(pilot)
+        assert "Set Comfy.Menu to no on gpu-box-2:8188?" in asked and "It is yes now." in asked
+        await until(pilot, lambda: server.theirs["Comfy.Menu"] is False)
+        await theirs(pilot, "Comfy.Grid")
+        await pilot.press("e")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = "wide"
+        await pilot.press("enter")
+        await until(pilot, lambda: "Comfy.Grid has to be a number" in (app.last_error or ""))
+        await pilot.press("e")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = "20"
+        await pilot.press("enter")
+        await confirmed(pilot, "n")
+        assert server.theirs["Comfy.Grid"] == 10
+        await theirs(pilot, "Comfy.Odd")
+        await pilot.press("e")
+        await until(pilot, lambda: "cannot be shown" in (app.last_error or ""))
+        assert server.asked.count(("set_server_setting", "Comfy.Menu", False)) == 1
+        assert not [each for each in server.asked if each[0] == "set_server_setting" and each[1] != "Comfy.Menu"]
+
+
+async def test_nothing_of_the_server_is_changed_while_it_is_read_only() -> None:
+    app, server = serve()
+    server.read_only = True
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        await theirs(pilot, "Comfy.UseNewMenu")
+        for key in ("e", "U", "F", "a"):
+            await pilot.press(key)
+            await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert not [each for each in server.asked if each[0] in ("set_server_setting", "free")]
+
+
+async def test_users_are_told_chosen_and_added() -> None:
+    app, server = serve()
+    server.routes.answers["/users"] = {"storage": "server", "users": {"ann_1": "ann", "bob_2": "bob"}}
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "2: ann, bob" in screen_text(app))
+        assert "nobody: it keeps no settings" in screen_text(app)
+        await pilot.press("c")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"bob", "enter")
+        await until(pilot, lambda: "bob (bob_2)" in screen_text(app))
+        assert server.account.user == "bob_2"
+        await pilot.press("a")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        app.screen.query_one(Input).value = "Ann"
+        await pilot.press("enter")
+        await until(pilot, lambda: "user Ann already" in (app.last_error or ""))
+
+
+async def test_settings_are_found_by_words() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("slash", *"locale")
+        await until(pilot, lambda: app.query_one("#settings-theirs", LineList).keys == ("Comfy.Locale",))
+        assert "No setting matches 'locale'" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.query_one("#settings-list", LineList).keys) > 10)
+
+
+async def test_keys_change_nothing_that_is_not_shown() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.query_one("#settings-list", LineList).move_to("previews")
+        await pilot.press("v")
+        await pilot.pause()
+        await pilot.press("e", "x")
+        await pilot.pause()
+        assert app.settings.previews and len(app.screen_stack) == 1
