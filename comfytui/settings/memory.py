@@ -89,7 +89,10 @@ def _write(path: Path) -> None:
             write_whole(path, msgspec.json.format(msgspec.json.encode(memory)))
         with _LOCK:
             still = {name: value for name, value in _WAITING.get(path, {}).items() if value is not changes.get(name)}
-            _WAITING[path] = still
+            if still:
+                _WAITING[path] = still
+            else:
+                _WAITING.pop(path, None)
 
 
 @lru_cache(maxsize=1)

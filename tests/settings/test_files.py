@@ -163,7 +163,7 @@ async def test_in_an_event_loop_the_memory_is_written_behind_it_and_known_at_onc
         assert memory.recall().history_filter == f"f{number}"
     memory.remember_workflow("a.json")
     memory._writer().submit(lambda: None).result(10)  # whatever was to be written is
-    assert memory._WAITING == {files.state_dir() / memory.NAME: {}}
+    assert files.state_dir() / memory.NAME not in memory._WAITING
     found = memory._read(files.state_dir() / memory.NAME)
     assert (found.screen, found.history_filter, len(found.recent_workflows)) == ("live", "f19", 1)
 
