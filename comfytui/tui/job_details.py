@@ -8,6 +8,7 @@ from rich.text import Text
 
 from comfytui.state.model import Job, JobState
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.hanging import Hanging
 from comfytui.tui.wording import GLYPHS, at, clock, model_name, number, one_line, size
 
 LABEL = 10  # cells
@@ -25,7 +26,8 @@ def title(job: Job) -> str:
 
 def row(palette: Palette, label: str, value: str, role: str = "text") -> Text:
     """A label and its value, as one paragraph."""
-    return Text.assemble((f"{label:<{LABEL}} ", palette.dim), (value, palette.style(role)))
+    text = Text.assemble((f"{label:<{LABEL}} ", palette.dim), (value, palette.style(role)))
+    return Hanging.of(text, max(LABEL, len(label)) + 1)
 
 
 def _failure(palette: Palette, job: Job, traceback: bool) -> Iterator[Text]:

@@ -164,7 +164,7 @@ def _choices(object_info: ObjectInfo) -> Iterator[str]:
 def _files(message: str, given: Mapping[str, Any]) -> list[str]:
     """File names that the message or the node's inputs name, once each, those of the message first."""
     texts: Iterable[str] = [
-        message,
+        message.partition(" not in [")[0],  # what follows is what the server has
         *(value for value in given.values() if isinstance(value, str) and len(value) < 300),
     ]
     found: dict[str, None] = {}

@@ -45,6 +45,27 @@ async def test_t_unfolds_the_traceback_and_folds_it_again() -> None:
         assert "line 12" not in text(app)
 
 
+async def test_in_a_small_terminal_t_brings_the_traceback_into_sight_and_back() -> None:
+    async with running(failed(), (60, 15), "t") as (pilot, app, _):
+        assert "traceback" in text(app) and "line 12" in text(app)
+        await pilot.press("t")
+        await settle(pilot)
+        assert "CUDA out of memory. Tried" in text(app)
+
+
+async def test_in_a_small_terminal_a_failure_has_the_room_below_its_node() -> None:
+    async with running(failed(), (60, 15)) as (_, app, _):
+        assert text(app).split("\n")[4].startswith("CUDA out of memory"), "below three nodes, with no line between"
+
+
+async def test_in_a_small_terminal_too_a_pause_is_seen() -> None:
+    async with running(sample.busy(), (60, 15), "p") as (pilot, app, _):
+        assert "paused" in text(app)
+        await pilot.press("p")
+        await settle(pilot)
+        assert "paused" not in text(app)
+
+
 async def test_y_copies_the_whole_error() -> None:
     async with running(failed(), (120, 40), "y") as (_, app, _):
         copied = app.clipboard

@@ -75,3 +75,10 @@ def test_any_text_is_survived(message: str, kind: str, given_inputs: dict[str, o
     graph = {"1": {"class_type": "X", "inputs": {"width": message, **given_inputs}}, "2": None}
     found = remedies(message, kind, node_inputs=given_inputs, graph=graph, object_info=INFO)
     assert found is None or (found.kind and found.steps)
+
+
+def test_what_the_server_has_instead_is_not_said_to_be_missing() -> None:
+    found = remedies("Value not in list: ckpt_name: 'mine.safetensors' not in ['theirs.safetensors']")
+    assert found is not None
+    assert "mine.safetensors" in " ".join(found.steps)
+    assert "theirs" not in " ".join(found.steps)

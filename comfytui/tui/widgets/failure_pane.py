@@ -10,12 +10,14 @@ from rich.text import Text
 from comfytui.state.model import Failure, Job
 from comfytui.tui import job_details
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.hanging import Hanging
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.wording import cut, one_line, plural
 from comfytui.workflow.remedies import Remedies, remedies
 
 LABEL = 18  # cells of an input's name
+TRACEBACK = "traceback"
 VALUE = 400  # characters of an input's value: tensors are told in full by some servers
 
 
@@ -32,12 +34,19 @@ class FailurePane(TextLines):
         if known == self._drawn:
             return
         new_job = not self._drawn or self._drawn[0] != job.id
+        folded = not new_job and self._drawn[3] != unfolded
         self._drawn = known
         advice = advice_on(job, failure, object_info)
         entitle(self, f"failed: {advice.kind}" if advice else "failed", job_details.title(job))
         self.show(list(lines(self.palette, failure, advice, unfolded)))
-        if new_job:
+        if new_job or (folded and not unfolded):
             self.scroll_home(animate=False)
+        elif folded:  # what was asked for must not stay out of sight below
+            self.call_after_refresh(self._scroll_to_traceback)
+
+    def _scroll_to_traceback(self) -> None:
+        top = next((at for at, line in enumerate(self._lines) if line.plain.startswith(TRACEBACK)), 0)
+        self.scroll_to(y=top, animate=False)
 
     def forget(self) -> None:
         """Draw all of it anew: the colours changed."""
@@ -68,15 +77,18 @@ def lines(palette: Palette, failure: Failure, advice: Remedies | None, unfolded:
     if advice is not None:
         yield Text("")
         yield Text("what can be done", palette.accent)
-        yield from (Text.assemble(("· ", palette.dim), (each, palette.text)) for each in advice.steps)
+        yield from (Hanging.of(Text.assemble(("· ", palette.dim), (each, palette.text)), 2) for each in advice.steps)
     if failure.inputs:
         yield Text("")
         yield Text("its inputs", palette.accent)
         for name, value in failure.inputs.items():
-            yield Text.assemble((f"{cut(one_line(name), LABEL):<{LABEL}} ", palette.dim), (shown(value), palette.text))
+            label = f"{cut(one_line(name), LABEL):<{LABEL}} "
+            yield Hanging.of(Text.assemble((label, palette.dim), (shown(value), palette.text)), len(label))
     if failure.traceback:
         yield Text("")
-        yield Text(f"traceback  {'▾' if unfolded else '▸'} {plural(len(failure.traceback), 'line')}, t", palette.accent)
+        yield Text(
+            f"{TRACEBACK}  {'▾' if unfolded else '▸'} {plural(len(failure.traceback), 'line')}, t", palette.accent
+        )
         if unfolded:
             for entry in failure.traceback:
                 yield from (Text(line.rstrip(), palette.dim) for line in entry.splitlines() or [""])

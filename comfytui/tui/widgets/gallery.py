@@ -75,8 +75,8 @@ class Gallery(GridList):
 
     @property
     def rows(self) -> int:
-        """Lines of a thumbnail: half its cells make it square; fewer if the list is not as high."""
-        return max(2, min(self.columns // 2, (self.size.height or 99) - 1))
+        """Lines of a thumbnail: half its cells make it square; fewer if the list, or what a title leaves, is not as high."""
+        return max(2, min(self.columns // 2, (self.size.height or 99) - 1 - bool(self._sections)))
 
     @property
     def tall(self) -> int:

@@ -27,11 +27,13 @@ class ProgressBlock(Widget):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._stats: Stats | None = None
+        self._frozen = False
         self._lines: list[Text] = []
         self._given: tuple[Palette, ServerState, Job | None, float] | None = None
 
-    def update(self, palette: Palette, state: ServerState, job: Job | None, now: float) -> None:
-        """Show a job: the running one, or the one before it."""
+    def update(self, palette: Palette, state: ServerState, job: Job | None, now: float, frozen: bool = False) -> None:
+        """Show a job: the running one, or the one before it. `frozen`: all but these figures is held still."""
+        self._frozen = frozen
         self._given = (palette, state, job, now)
         before, self._lines = self._lines, self._lay_out()
         changed = [y for y, line in enumerate(self._lines) if y >= len(before) or line != before[y]]
@@ -91,6 +93,7 @@ class ProgressBlock(Widget):
             elapsed = times.progress(state, job, now).elapsed
             said = Text.assemble((left, palette.text), (f" ({source})" if source else "", palette.dim))
             parts = [
+                Text("paused", palette.warning) if self._frozen else Text(),
                 said if left else Text(),
                 _pair(palette, clock(elapsed), "elapsed") if elapsed is not None else Text(),
                 Text(rate(run.rate), palette.text) if run is not None else Text(),

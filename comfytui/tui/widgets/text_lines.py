@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from comfytui.tui import actions
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.hanging import wrapped
 from comfytui.tui.widgets.long_view import LongView
 
 
@@ -53,7 +54,7 @@ class TextLines(LongView, can_focus=True):
         if self._wrapped != (width, self._texts):
             self._wrapped = width, self._texts
             console = self.app.console
-            self._lines = [row for text in self._texts for row in (text.wrap(console, width) if text.plain else [text])]
+            self._lines = [row for text in self._texts for row in wrapped(text, console, width)]
         return True
 
     def before_painting(self) -> None:
@@ -121,7 +122,7 @@ class TextLines(LongView, can_focus=True):
         return line
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return max(1, sum(len(text.wrap(self.app.console, max(1, width))) for text in self._texts))
+        return max(1, sum(len(wrapped(text, self.app.console, max(1, width))) for text in self._texts))
 
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.ink

@@ -10,6 +10,7 @@ from comfytui.state import times
 from comfytui.state.model import Job, JobState, Origin, ServerState
 from comfytui.tui import job_details, live_choice
 from comfytui.tui.theme import Palette
+from comfytui.tui.widgets.hanging import Hanging
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.wording import at, duration
@@ -82,9 +83,8 @@ def lines(palette: Palette, state: ServerState, job: Job, now: float) -> Iterato
 
 def _where(palette: Palette, state: ServerState, job: Job, now: float) -> Iterator[Text]:
     def row(label: str, value: str, more: str = "") -> Text:
-        return Text.assemble(
-            (f"{label:<{LABEL}} ", palette.dim), (value, palette.text), (f"  {more}" if more else "", palette.dim)
-        )
+        parts = (f"{label:<{LABEL}} ", palette.dim), (value, palette.text), (f"  {more}" if more else "", palette.dim)
+        return Hanging.of(Text.assemble(*parts), LABEL + 1)
 
     if WHOSE[job.origin]:
         yield row("whose", WHOSE[job.origin])
