@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,11 +21,11 @@ from comfytui.state.model import Phase
 from comfytui.tui import draft as drafts
 from comfytui.tui import review
 from comfytui.tui.draft import Draft, SeedMode
-from comfytui.tui.widgets.field_words import keys, tip, told
-from comfytui.tui.widgets.form import Edited, FormLine, Pick, SeedModes, label_of, lines_of, shown
-from comfytui.tui.widgets.line_list import LineList
+from comfytui.tui.widgets.field_words import hints
+from comfytui.tui.widgets.form import Edited, FormLine, Pick, SeedModes, label_of, lines_of, meant, shown
+from comfytui.tui.widgets.more_inputs import MoreInputs
 from comfytui.tui.widgets.pane_title import entitle
-from comfytui.tui.wording import cut, cut_middle, one_line, plural
+from comfytui.tui.wording import cut_middle, one_line, plural
 from comfytui.workflow.catalog import with_choice
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
@@ -103,8 +103,7 @@ class Editor(Container):
         with VerticalScroll(id="editor-form", classes="pane", can_focus=False):
             yield Vertical(id="editor-lines")
             yield Static(id="editor-hint", markup=False)
-        with Vertical(id="editor-more", classes="pane"):
-            yield LineList(empty="Every input of this workflow is on the form.")
+        yield MoreInputs(id="editor-more", classes="pane")
         with VerticalScroll(id="editor-side", classes="pane"):
             yield Static(id="editor-review", markup=False)
 
@@ -193,13 +192,7 @@ class Editor(Container):
         if field is None:
             return False
         now = inputs(self.draft.graph, place.node_id).get(place.input)
-        if same(text, now):
-            value = now
-        elif same(text, inputs(self.draft.document.graph, place.node_id).get(place.input)):
-            # As it was: exactly, also where the form could only show it cleaned.
-            value = inputs(self.draft.document.graph, place.node_id)[place.input]
-        else:
-            value = drafts.parse(self.draft, field, text)
+        value = meant(self.draft, field, text)
         try:
             if isinstance(value, WorkflowError):
                 raise value
@@ -249,19 +242,21 @@ class Editor(Container):
         self._put(place)
 
     def _upload_for(self, field: Field) -> None:
-        self.app.run_worker(self._choose_file(field), name="choose a file", group="dialog", exclusive=True)
-
-    async def _choose_file(self, field: Field) -> None:
-        from comfytui.tui.screens import upload
+        from comfytui.tui.screens.upload import choose
 
         line = self._lines.get(field.place)
-        path = await upload.choose(self.dashboard, field.upload, line.text(field.place) if line is not None else "")
-        if path is not None:
-            self.dashboard.ask("upload", self._upload(field, path), group="upload")
+        typed = line.text(field.place) if line is not None else ""
+
+        async def ask() -> None:
+            path = await choose(self.dashboard, field.upload, typed)
+            if path is not None:
+                self.dashboard.ask("upload", self._upload(field, path), group="upload")
+
+        self.app.run_worker(ask(), name="choose a file", group="dialog", exclusive=True)
 
     async def _upload(self, field: Field, path: Path) -> None:
         """Send a file, and put its name on the server into the input. Raises WorkflowError and ClientError."""
-        from comfytui.tui.screens import upload
+        from comfytui.tui.screens.upload import send
 
         connection, document, place = self.dashboard.session.connection, self.draft.document, field.place
         if connection is None:
@@ -272,19 +267,15 @@ class Editor(Container):
             self._show_notes()
 
         try:
-            value = await upload.send(connection, path, tell)
-            tell("asking the server for its files")
-            await upload.refresh(connection, field.class_type)
+            value = await send(connection, path, field.class_type, tell)
         finally:
             self._doing.pop(place, None)
             self._show_notes()
-        if self.draft.document is not document or connection is not self.dashboard.session.connection:
-            self.dashboard.say(f"uploaded as {sanitize.line(value)}")  # another workflow is being edited by now
-            return
-        info = connection.state.object_info or self._info
-        if info is not None:
-            await self.learn(with_choice(info, field.class_type, field.input, value))
-        self._use(place, value)
+        # Another workflow may be edited by now, or another server shown: then the file is there, and that is all.
+        if self.draft.document is document and connection is self.dashboard.session.connection:
+            if (info := connection.state.object_info or self._info) is not None:
+                await self.learn(with_choice(info, field.class_type, field.input, value))
+            self._use(place, value)
         self.dashboard.say(f"uploaded as {sanitize.line(value)}")
 
     @on(SeedModes.Chosen)
@@ -298,10 +289,10 @@ class Editor(Container):
         self.draft = replace(self.draft, seed_mode=mode)
         self._show_all()
 
-    @on(LineList.Opened)
-    def _more_opened(self, message: LineList.Opened) -> None:
+    @on(MoreInputs.Wanted)
+    def _more_wanted(self, message: MoreInputs.Wanted) -> None:
         message.stop()
-        field = self._rest()[int(message.key)]
+        field = message.field
         value = inputs(self.draft.graph, field.node_id).get(field.input)
         if field.kind == "bool" or field.choices == (True, False):
             self._set(drafts.edit(self.draft, field.place, not value, self._info))
@@ -327,7 +318,7 @@ class Editor(Container):
         self.toggle_class("-more")
         self.remove_class("-side")
         if self.has_class("-more"):
-            self.call_after_refresh(self.query_one("#editor-more LineList", LineList).focus)
+            self.call_after_refresh(self.query_one(MoreInputs).focus_list)
         elif self._lines:
             self._focus_first()
 
@@ -410,10 +401,11 @@ class Editor(Container):
 
     def _heed(self, errors: Mapping[str, NodeProblems]) -> None:
         """Keep what the server said about which input."""
-        for node_id, found in errors.items():
-            for problem in found.problems:
-                place = Place(node_id, problem.input_name or "")
-                self._refused[place] = one_line(str(problem))
+        self._refused |= {
+            Place(node_id, problem.input_name or ""): one_line(str(problem))
+            for node_id, found in errors.items()
+            for problem in found.problems
+        }
         if (first := next((place for place in self._refused if place in self._lines), None)) is not None:
             if self.has_class("-more"):
                 self.action_more()
@@ -426,8 +418,7 @@ class Editor(Container):
         self._show_all()
         if not self.has_class("-more"):
             self.action_more()
-        rest = [field.place for field in self._rest()]
-        self.query_one("#editor-more LineList", LineList).move_to(str(rest.index(place)))
+        self.query_one(MoreInputs).move_to(place)
 
     def _focus(self, place: Place) -> None:
         line = self._lines.get(place)
@@ -448,52 +439,27 @@ class Editor(Container):
             line.mark(place, place in changed)
         for modes in self.query(SeedModes):
             modes.show(draft.seed_mode)
-        rest = self._rest()
         self._show_hint()
-        self._show_more(rest, changed)
+        self.query_one(MoreInputs).show(self._rest(), draft.graph, changed, self._notes(), self.dashboard.palette)
         self._show_side()
         self._show_notes()
 
     def _show_hint(self) -> None:
         """What the field with the cursor accepts, and what goes on from here."""
-        palette = self.dashboard.palette
-        hint = Text(no_wrap=False)
         place = self._focused_place()
-        if place is not None and (field := self._fields.get(place)) is not None:
-            hint.append(" · ".join(part for part in (told(field), keys(field)) if part) + "\n", palette.dim)
-            if tip(field):
-                hint.append(cut(one_line(tip(field)), 160) + "\n", palette.dim)
+        field = self._fields.get(place) if place is not None else None
+        text = Text(
+            "".join(f"{line}\n" for line in hints(field)) if field is not None else "", self.dashboard.palette.dim
+        )
         rest = len(self._rest())
-        hint.append(f"▸ {plural(rest, 'more input')}: F3 · " if rest else "", palette.dim)
-        hint.append("F5 or ctrl+enter queues it", palette.dim)
-        self.query_one("#editor-hint", Static).update(hint)
+        text.append(f"▸ {plural(rest, 'more input')}: F3 · " if rest else "").append("F5 or ctrl+enter queues it")
+        self.query_one("#editor-hint", Static).update(text)
 
     def on_descendant_focus(self) -> None:
         self._show_hint()
 
     def _rest(self) -> list[Field]:
         return [field for field in self._fields.values() if field.place not in self._lines]
-
-    def _show_more(self, rest: Sequence[Field], changed: set[Place]) -> None:
-        draft, palette = self.draft, self.dashboard.palette
-        notes = self._notes()
-
-        def draw(key: str, width: int) -> Text:
-            field = rest[int(key)]
-            name = cut_middle(sanitize.line(f"{field.title} · {field.input}"), max(12, width * 2 // 5))
-            style = palette.accent if field.place in changed else palette.dim
-            line = Text(" " + name.ljust(max(12, width * 2 // 5)) + " ", style)
-            value = one_line(shown(inputs(draft.graph, field.node_id).get(field.input)))
-            line.append(cut(value, max(4, width - line.cell_len - 1)) or "(empty)", palette.text)
-            if note := notes.get(field.place):
-                line.append(f"  ✗ {note}", palette.failed)
-            line.truncate(width, overflow="ellipsis")
-            return line
-
-        pane = self.query_one("#editor-more")
-        pane.border_title = Content("more inputs")
-        pane.border_subtitle = Content(f"{len(rest)} · enter changes one · F3 back to the form")
-        self.query_one("#editor-more LineList", LineList).show([str(i) for i in range(len(rest))], draw)
 
     def _show_side(self) -> None:
         draft, palette = self.draft, self.dashboard.palette
@@ -551,8 +517,3 @@ class Editor(Container):
 
     def on_resize(self, _: events.Resize) -> None:
         self.set_class(self.app.size.width < 120, "-narrow")
-
-
-def same(text: str, value: Any) -> bool:
-    """Whether `text` is how the form shows `value`."""
-    return value is not None and text.replace("\n", " ") == shown(value).replace("\n", " ")

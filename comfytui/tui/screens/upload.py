@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,8 +39,10 @@ async def choose(dashboard: Dashboard, kind: str, typed: str = "") -> Path | Non
     return await dashboard.push_screen_wait(FileDialog(f"Upload {kind}", hint, ENDINGS[kind], start))
 
 
-async def send(connection: Connection, path: Path, tell: Tell) -> str:
-    """Upload a file; returns the value for the input. `tell` is called in the loop with how far it is.
+async def send(connection: Connection, path: Path, class_type: str, tell: Tell) -> str:
+    """Upload a file; returns the value for the input of this class, which the server's catalogue offers from now on.
+
+    `tell` is called in the loop with how far it is.
 
     Raises WorkflowError for a file that cannot be read, ClientError for what the server says.
     """
@@ -55,15 +58,11 @@ async def send(connection: Connection, path: Path, tell: Tell) -> str:
             told = share
             tell(f"uploading {name}: {file_size(count)} of {file_size(len(data))}")
 
-    return await connection.upload(data, safe_name(path.name), sent=sent)
-
-
-async def refresh(connection: Connection, class_type: str) -> None:
-    """Have the catalogue offer what was uploaded; without it the value is known here alone, which is enough to run."""
-    try:
+    value = await connection.upload(data, safe_name(path.name), sent=sent)
+    tell("asking the server for its files")
+    with contextlib.suppress(ClientError):  # without that route the value is known here alone, which is enough to run
         await connection.refresh_node(class_type)
-    except ClientError:
-        return  # of a server without that route; the editor adds the value itself
+    return value
 
 
 def _read(path: Path) -> bytes:

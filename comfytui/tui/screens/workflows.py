@@ -21,13 +21,10 @@ from comfytui.state.model import Phase
 from comfytui.tui import actions, library, teaching
 from comfytui.tui import draft as drafts
 from comfytui.tui.actions import Situation
-from comfytui.tui.draft import Draft, SeedMode
 from comfytui.tui.library import SERVER, Entry
 from comfytui.tui.library_order import Order, matches, ordered
 from comfytui.tui.queue_order import taken
-from comfytui.tui.screens.editor import Editor
-from comfytui.tui.screens.view import ScreenView
-from comfytui.tui.screens.workflows_server import ServerFiles
+from comfytui.tui.screens.workflows_edit import EditsWorkflows
 from comfytui.tui.shelf import Shelf
 from comfytui.tui.widgets.file_dialog import at_home
 from comfytui.tui.widgets.line_list import LineList
@@ -35,7 +32,6 @@ from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.workflow_list import WorkflowList, workflow_line
 from comfytui.tui.widgets.workflow_preview import WorkflowPreview, lacking, last_picture
 from comfytui.tui.wording import plural
-from comfytui.workflow import document as documents
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.lacks import Lack, lacking_classes, lacks
 
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from comfytui.client.userdata import UserData
     from comfytui.state.connection import Connection
     from comfytui.state.model import Output, ServerState
     from comfytui.tui.app import Dashboard
@@ -53,7 +48,7 @@ PREVIEW_DELAY = 0.12  # seconds that the cursor rests before a file is read agai
 CHECKED = 64  # files of which it is remembered what the server lacks
 
 
-class WorkflowsView(ScreenView):
+class WorkflowsView(EditsWorkflows):
     """The list with a preview; or, while a workflow is being edited, the editor in their place."""
 
     screen_id = "workflows"
@@ -76,16 +71,12 @@ class WorkflowsView(ScreenView):
         self._query = ""
         self._order = Order.RECENT
         self._recent: tuple[str, ...] = ()  # keys, used last first
-        self._back_to = ""  # the screen from which the editor was opened, "" for this list
         self._filtered_from = ""  # the screen that asked for a filter
         self._loading = False  # the catalogue is being asked for
         self._server = ""  # whose files are listed
         self._lacking: dict[tuple[str, tuple[int, int], int], list[Lack]] = {}
         self._list = WorkflowList(id="workflows-list", empty="Looking for workflow files …")
         self._preview = WorkflowPreview(id="workflows-preview", classes="pane")
-        self._editor = Editor()
-        self._server_files = ServerFiles(self)
-        self._kept: dict[str, Draft] = {}  # drafts with changes that were left, by where they came from
 
     def compose(self) -> ComposeResult:
         with Vertical(id="workflows-middle", classes="pane"):
@@ -101,14 +92,6 @@ class WorkflowsView(ScreenView):
             self.run_worker(self._open_path(self.dashboard.workflow), name="open workflow")
 
     @property
-    def editing(self) -> bool:
-        return self.has_class("-editing")
-
-    @property
-    def editor(self) -> Editor:
-        return self._editor
-
-    @property
     def entry(self) -> Entry | None:
         """The selected file."""
         key = self._list.key
@@ -118,11 +101,6 @@ class WorkflowsView(ScreenView):
     def listed(self) -> list[Entry]:
         """All files, whatever the filter, in the list's order."""
         return ordered(self.shelf.entries.values(), self._order, self._recent)
-
-    @property
-    def userdata(self) -> UserData | None:
-        connection = self.session.connection
-        return connection.userdata if connection is not None else None
 
     # News
 
@@ -384,7 +362,6 @@ class WorkflowsView(ScreenView):
             return
         self.shelf.put(entry)
         await self._remember(entry.key)
-        self._show_list()
         self._list.move_to(entry.key)
         await self._edit(entry)
 
@@ -392,6 +369,7 @@ class WorkflowsView(ScreenView):
         """Put a file first among those used last, also for the next run."""
         memory = await asyncio.to_thread(remember_workflow, key)
         self._recent = memory.recent_workflows
+        self._show_list()
 
     def action_edit(self) -> None:
         if (entry := self.entry) is not None:
@@ -418,7 +396,6 @@ class WorkflowsView(ScreenView):
         await connection.submit(graph, name=entry.path.stem, previews=self.dashboard.settings.previews)
         await self._remember(entry.key)
         self.dashboard.say(f"{sanitize.line(entry.path.stem)} {taken(self.session.state)}")
-        self._show_list()
 
     # The server's own files
 
@@ -434,36 +411,6 @@ class WorkflowsView(ScreenView):
         if (entry := self.entry) is not None:
             self.run_worker(self._server_files.copy(entry), name="copy there", group="dialog", exclusive=True)
 
-    # The editor
-
-    async def edit(
-        self, document: Document, *, source: str = "", seed_mode: SeedMode | None = None, back_to: str = ""
-    ) -> None:
-        """Open the editor on a document; a draft of it that was left with changes is taken up again.
-
-        `source` is the key of the file that it comes from.
-        """
-        self._keep()
-        draft = self._kept.get(source or document.name)
-        if draft is None or draft.document.graph != document.graph:
-            draft = drafts.start(document, seed_mode)
-        self._back_to = back_to
-        self.add_class("-editing")
-        info = self.session.state.object_info if self.session.state is not None else None
-        await self._editor.open(draft, source, info)
-        self.refresh_actions()
-
-    def _keep(self) -> None:
-        """Nothing typed is lost by leaving."""
-        draft = self._editor.draft
-        if drafts.changes(draft):
-            self._kept[self._editor.source or draft.document.name] = draft
-
-    def _leave_editor(self) -> None:
-        self._keep()
-        self.remove_class("-editing")
-        self._editor.active = False
-
     def go_back(self) -> bool:
         if self.editing:
             if self._editor.go_back():
@@ -471,8 +418,7 @@ class WorkflowsView(ScreenView):
             self._leave_editor()
             self.call_after_refresh(self._list.focus)
             self._show_preview()
-            if self._back_to and self._back_to != self.screen_id:
-                self.run_worker(self.dashboard.action_show(self._back_to), name="show")
+            self._show_where_from()
             return True
         if self.has_class("-preview"):
             self.action_switch_pane()
@@ -486,72 +432,6 @@ class WorkflowsView(ScreenView):
                 self._filtered_from = ""
             return True
         return False
-
-    def action_run(self) -> None:
-        self.dashboard.ask("run", self._editor.run(1))
-
-    def action_run_n(self) -> None:
-        self.run_worker(self._ask_count(), name="ask how often", group="dialog", exclusive=True)
-
-    async def _ask_count(self) -> None:
-        from comfytui.tui.widgets.text_input_dialog import TextInputDialog
-
-        hint = f"1 to {drafts.MAX_RUNS:,}; with a fixed seed the server answers from its cache"
-        text = await self.app.push_screen_wait(TextInputDialog("How many runs?", "4", hint=hint))
-        if text is None:
-            return
-        if not text.isdecimal() or not 1 <= int(text) <= drafts.MAX_RUNS:
-            self.dashboard.report(f"{text!r} is no number of runs: give 1 to {drafts.MAX_RUNS:,}")
-            return
-        self.dashboard.ask("run", self._editor.run(int(text)))
-
-    @on(Editor.Ran)
-    async def _ran(self, message: Editor.Ran) -> None:
-        runs = "" if message.count == 1 else f"{message.count} runs "
-        self.dashboard.say(runs + taken(self.session.state))
-        if self._editor.source:
-            await self._remember(self._editor.source)
-            self._show_list()
-        await self.dashboard.action_show("live")  # to watch it; the editor is still open here
-
-    def action_more(self) -> None:
-        self._editor.action_more()
-
-    def action_side(self) -> None:
-        self._editor.action_side()
-
-    def action_seed_mode(self) -> None:
-        self._editor.action_seed_mode()
-
-    def action_attach(self) -> None:
-        self._editor.action_upload()
-
-    def action_undo(self) -> None:
-        self._editor.action_undo()
-
-    def action_write(self) -> None:
-        self.run_worker(self._ask_file(), name="ask for a file", group="dialog", exclusive=True)
-
-    async def _ask_file(self) -> None:
-        from comfytui.tui.widgets.text_input_dialog import TextInputDialog
-
-        draft, source = self._editor.draft, self._editor.source
-        there = source.startswith(f"{SERVER}:")
-        suggested = source if there else f"{sanitize.line(Path(draft.document.name).stem)}-changed.json"
-        hint = f"a path here, or {SERVER}:NAME among the server's own workflows (in API format)"
-        name = await self.app.push_screen_wait(TextInputDialog("Write the workflow to", suggested, hint=hint))
-        if not name:
-            return
-        if name.startswith(f"{SERVER}:"):
-            await self._server_files.save(name.removeprefix(f"{SERVER}:").strip(), draft.graph)
-        else:
-            self.dashboard.ask("write", self._write(at_home(name), draft))
-
-    async def _write(self, path: Path, draft: Draft) -> None:
-        written = await asyncio.to_thread(documents.write, path, draft.graph)
-        await self._remember(str(written.absolute()))
-        self.dashboard.say(f"written to {sanitize.line(str(written))}")
-        self.action_reload()
 
     def on_resize(self, _: events.Resize) -> None:
         narrow = self.app.size.width < 120

@@ -13,13 +13,13 @@ from comfytui.workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from comfytui.client.userdata import UserData
-    from comfytui.tui.screens.workflows import WorkflowsView
+    from comfytui.tui.screens.workflows_edit import EditsWorkflows
 
 
 class ServerFiles:
     """Its methods talk with the user: call them from a worker. What goes wrong is reported, not raised."""
 
-    def __init__(self, view: WorkflowsView) -> None:
+    def __init__(self, view: EditsWorkflows) -> None:
         self._view = view
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comfytui.client import sanitize
-from comfytui.tui.wording import one_line
+from comfytui.tui.wording import cut, one_line
 from comfytui.workflow.inputs import Field
 
 
@@ -38,6 +38,12 @@ def keys(field: Field) -> str:
     if field.kind == "bool":
         return "space turns it"
     return "shift+↑↓ one step · pgup pgdn ten" if field.kind in ("int", "float") else ""
+
+
+def hints(field: Field) -> list[str]:
+    """What stands below the form while the field has the cursor: what it accepts with the keys, and the server's words."""
+    words = " · ".join(part for part in (told(field), keys(field)) if part)
+    return [words, *([cut(one_line(tip(field)), 160)] if field.tooltip.strip() else [])]
 
 
 def _number(value: float | None) -> str:

@@ -14,9 +14,10 @@ from textual.widgets import Input, Static, TextArea
 
 from comfytui.client import sanitize
 from comfytui.tui import actions
-from comfytui.tui.draft import SeedMode
+from comfytui.tui.draft import Draft, SeedMode, parse
 from comfytui.tui.wording import cut_middle
-from comfytui.workflow.graph import Place
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.graph import Place, inputs
 from comfytui.workflow.inputs import Field
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return sanitize.block(value)
     return sanitize.line(str(value))
+
+
+def meant(draft: Draft, field: Field, text: str) -> Any | WorkflowError:
+    """The value that `text` in an editor stands for, or (not raised) why the server would refuse it.
+
+    What is as it was stays exactly so, also where the form could only show it cleaned.
+    """
+    place = field.place
+    for graph in (draft.graph, draft.document.graph):
+        value = inputs(graph, place.node_id).get(place.input)
+        if value is not None and text.replace("\n", " ") == shown(value).replace("\n", " "):
+            return value
+    return parse(draft, field, text)
 
 
 def label_of(field: Field, twice: bool = False) -> str:

@@ -162,7 +162,7 @@ async def test_badges_packages_and_exclusions_are_words_of_the_search() -> None:
         await pilot.press("slash", *"from:fancy", "enter")
         assert view._list.keys == ("Fancy",)
         await pilot.press("escape", "slash", *"is:nonsense")
-        assert "is:custom, is:core" in screen_text(app), "a wrong word says what there is"
+        assert "is:core, is:deprecated" in screen_text(app), "a wrong word says what there is"
 
 
 async def test_the_letters_that_were_meant_stand_out_without_colour_too() -> None:
