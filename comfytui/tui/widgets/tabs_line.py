@@ -58,7 +58,8 @@ class TabsLine(FixedLine):
         tabs = self._tabs(palette, current, state, named=True)
         if tabs.cell_len > width - right:
             tabs = self._tabs(palette, current, state, named=False)
-        if tabs.cell_len > width:  # the server goes before a tab does, and then the room between them
+        needed = sum(piece.cell_len + 2 for piece in (badge, server) if piece)
+        if tabs.cell_len > width - needed:  # which server it is matters more than the room between the tabs
             tabs = self._tabs(palette, current, state, named=False, gap=1)
         self.show([Piece(tabs), Piece(badge, right=True), Piece(server, 1, right=True), Piece(latency, 2, right=True)])
 
@@ -102,6 +103,11 @@ class TabsLine(FixedLine):
             return Text()
         self._latency = settled_latency(self._latency, new)
         return Text(milliseconds(self._latency), palette.dim)
+
+    @property
+    def tabs(self) -> Sequence[tuple[int, int, str]]:
+        """(first cell, cell behind it, screen) of each."""
+        return self._spans
 
     def on_click(self, event: events.Click) -> None:
         x = event.x - self.styles.padding.left
