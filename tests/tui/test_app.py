@@ -190,6 +190,7 @@ async def test_a_key_pressed_before_the_first_screen_is_there_is_honoured() -> N
     app, _ = sample.dashboard(sample.idle())
     async with app.run_test(size=(100, 30)) as pilot:
         await app.action_show("queue")
+        app.connect = lambda: None  # type: ignore[method-assign] # it has been, by the first beginning
         await app._begin()
         await settle(pilot)
         assert app.current == "queue"
