@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -39,7 +40,7 @@ class ServerLog:
         self._watchers: dict[object, Callable[[], None]] = {}
         self._live = False  # the connection stands
         self._subscribed = False  # the server sends lines now, as far as we know
-        self._held: list[LogPiece] | None = None  # came while the past was being read
+        self._held: deque[LogPiece] | None = None  # came while the past was being read
         self._last: LogPiece | None = None  # the newest piece we have
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -89,7 +90,7 @@ class ServerLog:
         if not self.watched:
             return
         if self._held is not None:
-            self._held = [*self._held, *event.pieces][-HELD_BACK:]
+            self._held.extend(event.pieces)
             return
         self._take(event.pieces)
 
@@ -128,7 +129,7 @@ class ServerLog:
     async def _begin(self) -> None:
         if self.told is not Told.ASKED:
             self._say(Told.ASKING)
-        self._held = []  # lines that come before the past has come belong after it
+        self._held = deque(maxlen=HELD_BACK)  # lines that come before the past has come belong after it
         told = Told.LIVE
         try:
             if not self._subscribed:
@@ -145,7 +146,7 @@ class ServerLog:
             return
         if not self._live:  # the link broke meanwhile
             return
-        held, self._held = self._held or [], None
+        held, self._held = self._held or (), None
         self.problem = ""
         self._take(self._unknown(past.pieces))
         last = self._last
