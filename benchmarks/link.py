@@ -48,7 +48,7 @@ def _echoes(terminal: Terminal) -> tuple[float, float]:
     """Medians over keys between Queue and Live: seconds, and bytes until the other screen is there."""
     seconds, sizes = [], []
     for _ in range(KEYS):
-        for key, word in (("2", "╭─ Queue"), ("1", "─ Preview")):
+        for key, word in (("2", "╭─ Queue"), ("1", "─ Timeline")):
             start, before = time.perf_counter(), len(terminal.raw)
             terminal.press(key)
             terminal.wait_for(word, 20)

@@ -12,7 +12,8 @@ import pytest
 from comfytui.client.target import Target
 from comfytui.state import watch
 from comfytui.state.connection import Connection
-from comfytui.state.model import ServerState
+from comfytui.state.model import JobState, ServerState
+from tests.support.replay import FakeComfy, txt2img
 
 PATIENCE = 20.0  # seconds; reached only by a failing test
 
@@ -53,3 +54,23 @@ async def connected(url: str, **options: Any) -> AsyncIterator[Connection]:
     finally:
         await connection.close()
         await asyncio.wait_for(task, PATIENCE)
+
+
+def ended(prompt_id: str) -> Any:
+    """The job has ended, and the history's word on it has come (it has exact times)."""
+    return lambda state: prompt_id in state.history and prompt_id not in state.running
+
+
+def by_state(state: ServerState) -> dict[str, JobState]:
+    return {item: job.state for item, job in state.jobs.items()}
+
+
+def fill(server: FakeComfy, count: int) -> list[str]:
+    names = [f"job-{number:03}" for number in range(count)]
+    for number, name in enumerate(names):
+        server.history[name] = {
+            "prompt": [number, name, txt2img(seed=number), {"client_id": "x"}, ["9"]],
+            "outputs": {},
+            "status": {"status_str": "success", "completed": True, "messages": []},
+        }
+    return names

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from engine.files.folders import Folders
 from engine.graph.cache import ResultCache
 from engine.graph.execute import Executor
 from engine.graph.validate import Validator
+from engine.nodes.context import NodeContext
 from engine.nodes.definition import Input, NodeDefinition, Output
 from engine.options import Options
 
@@ -93,3 +97,32 @@ class Engine:
 
     def shown(self) -> dict[str, list[str]]:
         return {node_id: ui["text"] for node_id, ui in self.history.outputs.items()}
+
+
+def counter() -> tuple[NodeDefinition, list[Any]]:
+    """A class that returns its input plus one, and the list of what it was called with."""
+    calls: list[Any] = []
+
+    def add(x: Any, y: Any = 0) -> tuple[Any]:
+        calls.append(x)
+        return (x + 1 + y,)
+
+    return define("Add", add, "x", "y?"), calls
+
+
+def chain(value: Any) -> dict[str, Any]:
+    return {"1": node("Add", x=value), "2": node("Add", x=["1", 0]), "3": node("Show", x=["2", 0])}
+
+
+def sampler(flag: threading.Event, stop_at: int) -> NodeDefinition:
+    def sample(x: Any, context: NodeContext) -> tuple[Any]:
+        for step in range(1, 9):
+            if step == stop_at:
+                flag.set()
+            context.progress(step, 8, lambda: Image.new("RGB", (1024, 512)))
+        return (x,)
+
+    return define("Sample", sample, "x", wants_context=True)
+
+
+GRAPH = {"1": node("Sample", x=1), "2": node("Show", x=["1", 0])}
