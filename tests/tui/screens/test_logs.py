@@ -13,7 +13,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from comfytui.client.messages import LogPiece
+from comfytui.client.target import Target
 from comfytui.settings.schema import Settings
+from comfytui.state.connection import Connection
 from comfytui.tui.app import Dashboard
 from comfytui.tui.screens.logs import LogsView
 from comfytui.tui.widgets.log_lines import LogLines
@@ -238,3 +240,24 @@ async def test_a_flood_is_drawn_a_few_times_and_every_line_is_kept() -> None:
         await settled(pilot)
         assert drawn <= 25
         assert len(lines(app).listed()) == 5000 and "line 4999" in text(app)
+
+
+async def test_another_server_is_followed_when_it_is_shown_and_the_first_no_longer() -> None:
+    async with FakeComfy() as one, FakeComfy() as two, connected(one) as (pilot, app):
+        two.log = ["the second server"]
+        await pilot.press("7")
+        await until(pilot, lambda: bool(one.log_readers), "the subscription")
+        app.session.attach(Connection(Target.parse(two.url)), "two")
+        await until(pilot, shows(app, "the second server"), "its log")
+        await until(pilot, lambda: bool(two.log_readers) and not one.log_readers, "one subscription")
+        assert "Starting server" not in text(app)
+
+
+async def test_the_screens_about_a_server_say_what_to_do_without_one() -> None:
+    app = Dashboard(Settings(), server="http://127.0.0.1:9")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in ("7", "9", "8"):
+            await pilot.press(key)
+            if key == "8":
+                await pilot.press("v")
+            await until(pilot, shows(app, "ssh -L"), "how to connect")
