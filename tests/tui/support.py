@@ -37,7 +37,7 @@ async def settle(pilot: Pilot[Any]) -> None:
         await pilot.pause(0.01)
         busy = any(not w.is_finished and w.group not in ("session", "waiting") and not asks(app) for w in app.workers)
         quiet = isinstance(app, Dashboard) and app.session.quiet and app.pictures.quiet
-        drawn = not asks(app) or any(dialog.region.area for dialog in app.screen.query(".dialog"))
+        drawn = not asks(app) or any(dialog.region.area for dialog in app.screen.query(".dialog, .jump"))
         calm = calm + 1 if quiet and drawn and not busy else 0
 
 

@@ -24,6 +24,7 @@ MEANINGS = {
 # Where the actions are that are on several screens.
 COMMON = {
     "help": ("screens.help", "HelpScreen"),
+    "jump": ("screens.jump", "JumpScreen"),
     "dialog": ("widgets.text_dialog", "TextDialog"),
     "typing": ("widgets.pick", "Pick"),
     "confirm": ("widgets.confirm", "Confirm"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfytui.tui.actions.action import Action
 
 HELP = "help"
+JUMP = "jump"  # letters on everything that can be gone to
 DIALOG = "dialog"  # a dialog in which nothing is typed
 TYPING = "typing"  # a dialog in which letters are typed
 CONFIRM = "confirm"  # a question
@@ -21,6 +22,7 @@ TITLES: dict[str, str] = {
     TEXT: "In every text",
     GALLERY: "Among thumbnails",
     HELP: "In the help",
+    JUMP: "While jumping",
     DIALOG: "In every dialog",
     CONFIRM: "In a question",
     TYPING: "In a dialog where text is typed",
@@ -37,6 +39,7 @@ def _quiet(id: str, name: str, keys: str, description: str, where: str, method: 
 
 
 DIALOGS = (
+    _quiet("jump.leave", "leave", "escape", "Stay where you were.", JUMP, "leave"),
     _quiet("help.leave", "close", "escape,q,question_mark,f1", "Close the help.", HELP, "leave"),
     _quiet("dialog.leave", "close", "escape,q", "Close it.", DIALOG, "leave"),
     _quiet("dialog.help", "help", "question_mark,f1", "Explain its keys.", DIALOG, "app.help"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -86,6 +86,12 @@ class GridList(LineList):
     def visible_keys(self) -> Sequence[str]:
         first, end = self._layout_of_items.between(self._top, self._top + self._page)
         return self.keys[first:end]
+
+    def shown_places(self) -> Iterator[tuple[str, int, int]]:
+        for key in self.visible_keys():
+            y, column = self._layout_of_items.place(self._places[key])
+            if (row := y - self._top) >= 0:
+                yield key, column * self.cell_width, row + self.header_lines
 
     def refresh_key(self, key: str) -> None:
         y, column = self._layout_of_items.place(self._places[key])

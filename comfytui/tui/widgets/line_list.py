@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -145,6 +145,11 @@ class LineList(LongView, can_focus=True):
     def visible_keys(self) -> Sequence[str]:
         top = round(self.scroll_offset.y)
         return self.keys[top : top + self.size.height]
+
+    def shown_places(self) -> Iterator[tuple[str, int, int]]:
+        """(key, column, row) of what is on the screen, in cells of the content."""
+        for row, key in enumerate(self.visible_keys()):
+            yield key, 0, row + self.header_lines
 
     def refresh_key(self, key: str) -> None:
         y = self._places[key] - round(self.scroll_offset.y) + self.header_lines
