@@ -11,6 +11,7 @@ from benchmarks.server import engine
 from tests.support.terminal import Terminal
 
 SECONDS = 6
+READY = 4  # seconds after the connection: screens are made ready meanwhile, which moves the cursor once (22 bytes)
 
 
 def run() -> Iterator[Result]:
@@ -18,6 +19,7 @@ def run() -> Iterator[Result]:
         environment = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}
         with Terminal([sys.executable, "-m", "comfytui", "--server", url], 120, 40, env=environment) as terminal:
             terminal.wait_for("●")
+            terminal.count(READY)
             for key, name in (
                 ("1", "live"),
                 ("2", "queue"),
