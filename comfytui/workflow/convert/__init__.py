@@ -1,0 +1,6 @@
+"""Between the two forms of a workflow: the one that the web page saves (UI), and the one that a server runs (API)."""
+
+from comfytui.workflow.convert.api import Converted, to_api
+from comfytui.workflow.convert.remarks import MissingNode, MissingNodes, Remark
+
+__all__ = ["Converted", "MissingNode", "MissingNodes", "Remark", "to_api"]
