@@ -85,7 +85,7 @@ def scenes() -> dict[str, Scene]:
         **{screen.id: (idle, (screen.key,)) for screen in SCREENS[5:]},
         "help": (busy, ("question_mark",)),
         "palette": (busy, ("ctrl+p",)),
-        "confirm": (sample.crowded, ("2", "X")),
+        "confirm": (sample.crowded, ("2", "D")),
         "pick": (idle, (key["settings"], "j", "enter")),
         "first": (empty, ("1",)),
         "first-refused": (refused, ("1",)),

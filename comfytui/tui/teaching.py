@@ -23,9 +23,9 @@ def connecting(keymap: Mapping[str, str] | None = None) -> tuple[Hint, ...]:
 
 
 SHELL: tuple[Hint, ...] = (
-    ("comfytui --local", "the engine that comes along"),
+    ("comfytui --local", "the same engine"),
     ("comfytui --server HOST:8188", "a ComfyUI anywhere"),
-    ("ssh -L 8188:127.0.0.1:8188 BOX", "beside it comfytui: over SSH"),
+    ("ssh -L 8188:127.0.0.1:8188 BOX", "and here: comfytui"),
 )
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NOTHING = """\
 Nothing has run here yet.
-a    choose a workflow, change its prompt and seed, run it
+a    choose a workflow, change it, run it
 4    what nodes this server has
 ?    all keys"""
 UNTOLD = "the server has not told the nodes of this job;\n3 shows the history, a runs another one"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard, cast
 
 from textual import events
 from textual.containers import Container
+from textual.dom import DOMNode
 from textual.widget import Widget
 
 from comfytui.tui import actions
@@ -38,6 +39,7 @@ class ScreenView(Container):
         super().__init__(id=f"view-{self.screen_id}")
         self._drawn: ServerState | None = None
         self._there = asyncio.Event()
+        self._had_keys: Widget | None = None  # the widget of ours that had the focus last
 
     def on_mount(self) -> None:
         self._there.set()  # Textual calls a subclass's `on_mount` as well
@@ -83,6 +85,21 @@ class ScreenView(Container):
         if first is not None and not self.has_focus_within:
             first.focus(scroll_visible=False)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._had_keys = event.widget
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._keep_keys)  # Textual calls a subclass's `on_resize` as well
+
+    def _keep_keys(self) -> None:
+        """Another layout may have hidden what had the focus, or have brought it back: keys go on working."""
+        if not self.shown or self.app.screen is not self.screen or self.screen.focused is not None:
+            return
+        had = self._had_keys
+        there = had if had is not None and _takes_keys(had) else next(filter(_takes_keys, self.walk_children()), None)
+        if there is not None:
+            there.focus(scroll_visible=False)
+
     def go_back(self) -> bool:
         """Leave a filter, a full picture, …; False if there was nothing to leave."""
         return False
@@ -116,6 +133,10 @@ class ScreenView(Container):
     def refresh_actions(self) -> None:
         """The selection or the state changed: other actions may be allowed."""
         self.dashboard.refresh_footer()
+
+
+def _takes_keys(widget: DOMNode) -> TypeGuard[Widget]:
+    return isinstance(widget, Widget) and widget.focusable and all(node.display for node in widget.ancestors_with_self)
 
 
 def view_of(widget: Widget) -> ScreenView | None:

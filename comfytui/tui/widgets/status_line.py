@@ -24,6 +24,7 @@ class StatusLine(FixedLine):
     _stats: Stats | None = None
     _told: Message | None = None
     _key = ""
+    _given: tuple[Palette, ServerState | None, float, str, str | None] | None = None
 
     def tell(self, message: Message | None, key: str) -> None:
         """What takes the whole line with the next `update`, None for nothing; `key` shows all messages."""
@@ -33,6 +34,7 @@ class StatusLine(FixedLine):
         self, palette: Palette, state: ServerState | None, now: float, engine: str = "", error: str | None = None
     ) -> None:
         """Show a state. `engine` tells what our own engine does while it starts; `error` what failed last."""
+        self._given = (palette, state, now, engine, error)
         if self._told is not None:
             self.show(message_line.pieces(palette, self._told, self.content_size.width or 78, self._key))
             return
@@ -48,6 +50,11 @@ class StatusLine(FixedLine):
             self._stats = settled(self._stats, state)
             pieces += memory(palette, state, self._stats)
         self.show(pieces)
+
+    def on_resize(self) -> None:
+        """More may fit now, or less; only after the layout is the room known."""
+        if self._given is not None:
+            self.update(*self._given)
 
     def _badges(self, palette: Palette, state: ServerState) -> list[Piece]:
         """What keeps jobs from running."""

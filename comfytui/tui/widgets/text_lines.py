@@ -58,7 +58,8 @@ class TextLines(LongView, can_focus=True):
         return True
 
     def before_painting(self) -> None:
-        self._wrap()
+        if self._wrap() and self.virtual_size.height != len(self._lines):
+            self.call_next(self._measure)  # a scrollbar that came took a column: the last lines must be reached
 
     def _measure(self) -> None:
         at_end = round(self.scroll_offset.y) >= self.virtual_size.height - self.size.height
