@@ -27,7 +27,7 @@ def server() -> Iterator[FakeComfy]:
 # Every screen and every dialog that shows what a server says: queue, history (full, list, traceback, editor), nodes with
 # a filter, workflows, settings, help, Live with the picture and the log, the last error, the engine's log.
 HOSTILE_TOUR = (
-    "2", "3", "\r", "\x1b", "v", "t", "e", "\x1b", "4", "/", "evil", "\r", "\x1b", "5", "8", "?", "\x1b", "1", "f",
+    "2", "3", "\r", "\x1b", "v", "t", "e", "\x1b", "4", "/", "evil", "\r", "\x1b", "5", "7", "9", "8", "?", "\x1b", "1", "f",
     "\x1b", "v", "\x1b", "\x05", "\x1b", "\x0c", "\x1b",
 )  # fmt: skip
 

@@ -25,11 +25,13 @@ ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, "-m", "comfytui", "--server"]
 SCREENS = {
     "1": "Live",
-    "2": "─ Queue",
-    "3": "─ History",
+    "2": "━ Queue",
+    "3": "━ History",
     "4": "all nodes",
-    "5": "─ Workflows",
-    "8": "─ Settings",
+    "5": "━ Workflows",
+    "7": "━ Server's log",
+    "8": "━ Settings",
+    "9": "━ all models",
 }
 
 
@@ -57,7 +59,7 @@ def test_no_color_means_none_on_every_screen_and_the_chosen_line_is_still_told(s
             terminal.press(key)
             terminal.wait_for(word)
             terminal.settle(0.3)
-            if key in "248":
+            if key in "2489":
                 assert any(cell.reverse for line in terminal.screen.buffer.values() for cell in line.values()), key
         for key in ("?", "\x1b", "\x10", "\x1b"):
             terminal.press(key)
@@ -73,7 +75,7 @@ def test_an_older_terminal_draws_and_is_restored(server: FakeComfy, kind: str) -
         before = terminal.modes()
         terminal.wait_for("VRAM")
         terminal.press("2")
-        terminal.wait_for("─ Queue")
+        terminal.wait_for("━ Queue")
         terminal.press("\x11")
         assert terminal.wait_exit() == 0
         is_restored(terminal, before)
@@ -90,7 +92,7 @@ def test_a_terminal_may_be_resized_while_previews_stream(server: FakeComfy) -> N
         terminal.wait_for("1 Live  2 Queue")
         terminal.wait_for("KSampler")
         terminal.press("2")
-        terminal.wait_for("─ Queue")
+        terminal.wait_for("━ Queue")
         terminal.press("\x11")
         assert terminal.wait_exit() == 0
 
