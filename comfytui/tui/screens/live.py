@@ -191,7 +191,7 @@ class LiveView(JobView):
         palette, job = self.dashboard.palette, self._counted(state)
         ended = job is not None and job.state not in (JobState.RUNNING, JobState.WAITING, JobState.HELD)
         entitle(self.query_one(ProgressBlock), "Last job" if ended else "Progress", "a adds a job" if ended else "")
-        self.query_one(ProgressBlock).update(palette, state, job, self.dashboard.clock())
+        self.query_one(ProgressBlock).update(palette, state, job, self.dashboard.clock(), self._frozen is not None)
         machine = self.query_one(Vitals)
         machine.update(palette, state, job)
         self.set_class(bool(state.running) and machine.tells, "-vitals")  # shown where there is room: app.tcss
@@ -281,7 +281,9 @@ class LiveView(JobView):
             now = self.dashboard.clock()
             if self._frozen is None:
                 self._list_nodes(state, self.job)
-            self.query_one(ProgressBlock).update(self.dashboard.palette, state, self._counted(state), now)
+            self.query_one(ProgressBlock).update(
+                self.dashboard.palette, state, self._counted(state), now, self._frozen is not None
+            )
 
     def forget(self) -> None:
         super().forget()
@@ -358,6 +360,7 @@ class LiveView(JobView):
             return
         if self._frozen is not None:
             self._titles(state, self.job)
+            self._figures(state)
         else:
             self.on_state(state, state)
         self.refresh_actions()
