@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Group
 from rich.text import Text
 from textual import on, work
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -22,7 +22,7 @@ from comfytui.tui import draft as drafts
 from comfytui.tui import review
 from comfytui.tui.draft import Draft, SeedMode
 from comfytui.tui.widgets.field_words import hints
-from comfytui.tui.widgets.form import Edited, FormLine, Pick, SeedModes, label_of, lines_of, meant, shown
+from comfytui.tui.widgets.form import Edited, FormLine, FormLines, Pick, SeedModes, label_of, lines_of, meant, shown
 from comfytui.tui.widgets.more_inputs import MoreInputs
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut_middle, one_line, plural
@@ -101,7 +101,7 @@ class Editor(Container):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="editor-form", classes="pane", can_focus=False):
-            yield Vertical(id="editor-lines")
+            yield FormLines(id="editor-lines")
             yield Static(id="editor-hint", markup=False)
         yield MoreInputs(id="editor-more", classes="pane")
         with VerticalScroll(id="editor-side", classes="pane"):
@@ -158,7 +158,8 @@ class Editor(Container):
         """Make the form anew from the draft."""
         found = fields(self.draft.graph, self._info)
         self._fields = {field.place: field for field in found}
-        lines = lines_of([field for field in found if field.important])[:MAX_LINES]
+        width = self.query_one("#editor-lines").size.width or self.app.size.width
+        lines = lines_of([field for field in found if field.important], width)[:MAX_LINES]
         roles = [field.role for line in lines for field in line]
         self._lines = {}
         widgets = []
@@ -170,7 +171,7 @@ class Editor(Container):
             widget = FormLine(line, labels, self.draft.seed_mode if is_seed else None)
             widgets.append(widget)
             self._lines.update({field.place: widget for field in line})
-        holder = self.query_one("#editor-lines", Vertical)
+        holder = self.query_one(FormLines)
         async with self._building, self.batch():
             await holder.remove_children()
             await holder.mount_all(widgets)
@@ -430,6 +431,8 @@ class Editor(Container):
     # Drawing
 
     def _show_all(self) -> None:
+        if not self.query("#editor-review"):  # the program is being left: panes go one by one
+            return
         draft = self.draft
         count = len(drafts.changes(draft))
         changed = {change.place for change in drafts.changes(draft)}
@@ -446,6 +449,8 @@ class Editor(Container):
 
     def _show_hint(self) -> None:
         """What the field with the cursor accepts, and what goes on from here."""
+        if not self.query("#editor-hint"):
+            return
         place = self._focused_place()
         field = self._fields.get(place) if place is not None else None
         text = Text(
@@ -462,6 +467,8 @@ class Editor(Container):
         return [field for field in self._fields.values() if field.place not in self._lines]
 
     def _show_side(self) -> None:
+        if not self.query("#editor-review"):
+            return
         draft, palette = self.draft, self.dashboard.palette
         state = self.dashboard.session.state
         title = Text("\nthis server", palette.style("text", bold=True))
@@ -484,6 +491,8 @@ class Editor(Container):
         return {**checked, **self._refused, **self._typed}
 
     def _show_notes(self) -> None:
+        if not self.query("#editor-form"):
+            return
         notes = self._notes()
         for place, line in self._lines.items():
             doing = self._doing.get(place)
@@ -510,10 +519,26 @@ class Editor(Container):
             return
         # In a thread: near matches among thousands of model files take a while.
         self._problems = await asyncio.to_thread(check, draft.graph, info)
-        if not self.query("#editor-review"):  # the program is being left: panes go one by one
-            return
         self._show_side()
         self._show_notes()
 
     def on_resize(self, _: events.Resize) -> None:
         self.set_class(self.app.size.width < 120, "-narrow")
+
+    @on(FormLines.Resized)
+    def _lines_resized(self) -> None:
+        self._fit()
+
+    @work(name="fit the form", group="fit", exclusive=True)
+    async def _fit(self) -> None:
+        """Put as many fields on a line as there is room for."""
+        width = self.query_one("#editor-lines").size.width
+        shown = [list(line.fields) for line in dict.fromkeys(self._lines.values())]
+        important = [field for field in self._fields.values() if field.important]
+        if not self.active or not width or self._typed or lines_of(important, width)[:MAX_LINES] == shown:
+            return  # what is typed and not accepted stands in the form alone: it is not made anew
+        focused = self._focused_place()
+        await self._build()
+        self._show_all()
+        if focused is not None:
+            self._focus(focused)

@@ -25,7 +25,6 @@ from comfytui.tui.wording import cut, one_line, plural
 from comfytui.workflow.inputs import near
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
 
     from comfytui.state.connection import Connection
@@ -71,6 +70,7 @@ class NodesView(ScreenView):
         self._index = NodeIndex({})
         self._found: dict[str, Node] = {}
         self._card: list[CardLine] = []
+        self._card_width = 0  # cells that it was wrapped to
         self._open = {""}  # categories whose children are listed
         self._category = ""
         self._query = Query()
@@ -239,6 +239,7 @@ class NodesView(ScreenView):
         right.border_title = Content(one_line(node.title)) if node else Content("node")
         right.border_subtitle = Content(f"{node.category} · {node.package or 'core'}") if node else None
         listed = self._card_list
+        self._card_width = listed.line_width
         self._card = card(node, self._index, self.dashboard.palette, listed.line_width) if node else []
         listed.forget()
         listed.show([str(place) for place in range(len(self._card))], lambda key, _: self._card[int(key)].text)
@@ -454,7 +455,14 @@ class NodesView(ScreenView):
         self._pane = pane
         self._lay_out()
         shown = {"tree": self._tree, "list": self._list, "card": self._card_list}[pane]
-        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
+        # What was hidden takes no focus before the next layout, and has no width to wrap a text to.
+        self.call_after_refresh(shown.focus)
+        if pane == "card":
+            self.call_after_refresh(self._wrap_card)
+
+    def _wrap_card(self) -> None:
+        if self._card_list.line_width != self._card_width:
+            self._show_card()
 
     def _lay_out(self) -> None:
         narrow = self.app.size.width < 120
@@ -464,7 +472,7 @@ class NodesView(ScreenView):
         for pane in PANES:
             self.set_class(pane == self._pane, f"-show-{pane}")
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self) -> None:
         self._lay_out()
         # The card is wrapped to its width, which is known after this layout.
         self.call_after_refresh(self._show_card)

@@ -36,7 +36,6 @@ from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.lacks import Lack, lacking_classes, lacks
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
 
     from comfytui.state.connection import Connection
@@ -192,6 +191,8 @@ class WorkflowsView(EditsWorkflows):
         parts += [f"by {self._order.value}"] if self._order is not Order.RECENT else []
         parts += [self._query] if self._query else []
         parts += self.shelf.notes[:2]
+        if not self.dashboard.settings.workflow_folders and len(parts) == 1:
+            parts.append("workflow_folders in 8 Settings adds your own")
         entitle(self.query_one("#workflows-middle"), "Workflows", " · ".join(parts))
         self._show_preview()
 
@@ -433,7 +434,7 @@ class WorkflowsView(EditsWorkflows):
             return True
         return False
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self) -> None:
         narrow = self.app.size.width < 120
         self.set_class(narrow, "-narrow")
         # Shares are of panes side by side; alone and below each other, 5fr would be five times the width.

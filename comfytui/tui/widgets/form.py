@@ -23,6 +23,7 @@ from comfytui.workflow.inputs import Field
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+SHORTEST = 11  # cells of an editor beside others, with what is around its label
 LABEL = 15  # cells; longer labels are cut in the middle
 # Roles whose editors are short, and share a line with their neighbours.
 SHARED = (("steps", "cfg", "denoise"), ("sampler", "scheduler"), ("width", "height", "batch"))
@@ -58,12 +59,16 @@ def label_of(field: Field, twice: bool = False) -> str:
     return sanitize.line(f"{name} {field.title}") if twice else name
 
 
-def lines_of(fields: Sequence[Field]) -> list[list[Field]]:
-    """Fields in the lines of a form: short ones of one sampler side by side."""
+def lines_of(fields: Sequence[Field], width: int = 1000) -> list[list[Field]]:
+    """Fields in the lines of a form, `width` cells wide: short ones of one sampler side by side."""
+    roles = [field.role for field in fields]
+    takes = {f.place: len(label_of(f, twice=roles.count(f.role) > 1)) + SHORTEST for f in fields}
     lines: list[list[Field]] = []
     for field in fields:
         group = next((group for group in SHARED if field.role in group), None)
         line = next((line for line in lines if group and _has_room(line, group, field)), None)
+        if line is not None and LABEL + SHORTEST + sum(takes[each.place] for each in (*line[1:], field)) > width:
+            line = None
         if line is None:
             lines.append([field])
         else:
@@ -216,6 +221,16 @@ class SeedModes(Widget, can_focus=True):
                 self.show(mode)
                 self.post_message(self.Chosen(mode))
                 return
+
+
+class FormLines(Vertical):
+    """The lines of a form, one below the other. Tells when there is more or less room."""
+
+    class Resized(Message):
+        """It has another size."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
 
 class FormLine(Vertical):

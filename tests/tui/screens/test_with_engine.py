@@ -205,3 +205,24 @@ async def test_what_the_engine_refuses_stands_at_the_input_wherever_that_is(
         await pilot.press("f3")
         assert "the server refused" in said(app, "#editor-review")
         assert app.current == "workflows"
+
+
+async def test_a_workflow_shows_the_picture_that_it_made_last_and_stands_on_top_from_then_on(
+    engine: RunningEngine, own_folders: Path
+) -> None:
+    async with workflows(engine, own_folders) as (pilot, app, view):
+        key = next(entry.key for entry in view.listed if entry.name == "trivial.json")
+        assert view.listed[0].key != key
+        await select(pilot, view, key)
+        await pilot.press("r")
+        await until(pilot, lambda: view.listed[0].key == key, "used last, so on top")
+        state = app.session.state
+        await until(pilot, lambda: (state := app.session.state) is not None and any(
+            job.facts.name == "trivial" and job.outputs for job in state.jobs.values()))  # fmt: skip
+        assert state is not None
+        view._list.move_to(str(own_folders / "circle.json"))
+        await pilot.pause()
+        view._list.move_to(key)
+        await until(pilot, lambda: view._preview.has_class("-pictured"), "the picture is below the text")
+    async with workflows(engine, own_folders) as (_, _, view):
+        assert view.listed[0].key == key, "also for the next run"
