@@ -27,8 +27,6 @@ from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.wording import ago, cut, file_size, plural
 
 if TYPE_CHECKING:
-    from textual import events
-
     from comfytui.state.connection import Connection
     from comfytui.state.model import ServerState
     from comfytui.state.models import Models
@@ -73,6 +71,7 @@ class ModelsView(ScreenView):
         self._pane = "files"
         self._facts: dict[ModelFile, ModelFacts] = {}
         self._problem = ""  # why the folders could not be listed
+        self._used: tuple[ModelFile | None, list[tuple[str, str]]] = (None, [])  # who uses the file
         self._rest: Timer | None = None
         self._loading = False
         self._folders = LineList(id="models-folders", classes="pane column")
@@ -311,6 +310,9 @@ class ModelsView(ScreenView):
 
     def _ask_about(self) -> None:
         file, connection = self.file, self.session.connection
+        if file is not None and self.shown and self._card_shown:
+            self._used = (file, self._uses(file))  # thousands of jobs and workflows are looked through
+            self._show_about(file)
         if file is None or connection is None or not self.shown or not self._card_shown or not self.situation().live:
             return
         self.run_worker(self._about(connection, file), name="about a model", group="about", exclusive=True)
@@ -342,7 +344,8 @@ class ModelsView(ScreenView):
     def _lines_of(self, file: ModelFile) -> list[Text]:
         width = self._card.scrollable_content_region.width
         folder, found = self._folder_of(file.folder), self._facts.get(file)
-        return model_lines.card(self.dashboard.palette, file, folder, found, self._uses(file), width)
+        uses = self._used[1] if self._used[0] is file else [("", "…")]
+        return model_lines.card(self.dashboard.palette, file, folder, found, uses, width)
 
     # What the lists say
 
@@ -422,6 +425,7 @@ class ModelsView(ScreenView):
         for entry in [entry for entry in shelf.entries.values() if entry.unread]:
             await shelf.fill(entry, connection.userdata if connection is not None else None)
         files, jobs = used_by(shelf.entries.values(), file.name), jobs_with(state, file)
+        self._used = (file, self._uses(file))
         self._show_about(file)
         word = max(file.base.split(), key=len, default=file.base)  # filters part words at blanks
         choices = [f"Workflows: {plural(len(files), 'file')}"] if files else []
@@ -482,6 +486,6 @@ class ModelsView(ScreenView):
         for pane in PANES:
             self.set_class(pane == self._pane, f"-show-{pane}")
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self) -> None:
         self._lay_out()
         self.call_after_refresh(self._show_card)

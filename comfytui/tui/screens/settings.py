@@ -308,7 +308,7 @@ class SettingsView(ServerSettings):
         shown = {"ours": self._list, "server": self.query_one("#settings-server"), "theirs": self._their_list}[pane]
         self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
 
-    def on_descendant_focus(self) -> None:
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """`tab` went to another pane: the keys are about that one now."""
         self.refresh_actions()
 
@@ -329,5 +329,5 @@ class SettingsView(ServerSettings):
             return True
         return False
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self) -> None:
         self._lay_out()
