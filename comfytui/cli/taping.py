@@ -10,6 +10,7 @@ import click
 
 from comfytui.cli import session
 from comfytui.client import playback, recording
+from comfytui.settings import memory
 from comfytui.state.opening import WAY, Way
 
 
@@ -35,4 +36,5 @@ def taped(record: Path | None, replay: Path | None, speed: float, read_only: boo
         way = WAY.set(Way(recorder, replay is not None, read_only))
         stack.callback(WAY.reset, way)
         stack.callback(session.REPLAYED.reset, session.REPLAYED.set(url or ""))
+        stack.callback(memory.RESTING.reset, memory.RESTING.set(replay is not None))
         yield url

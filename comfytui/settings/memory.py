@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ _LOCK = threading.Lock()  # for `_WAITING`
 _FILES = threading.Lock()  # for reading, changing and writing a file in one go
 
 
+# Whether nothing is recalled and nothing remembered: a recording is played back, and is nobody's last server.
+RESTING: ContextVar[bool] = ContextVar("resting", default=False)
+LONGEST_FILTER = 500  # characters
+
+
+class ScreenMemory(msgspec.Struct, frozen=True):
+    """One screen: the words of its filter, and the panes that were chosen (names of the screen's own)."""
+
+    filter: str = ""
+    panes: tuple[str, ...] = ()
+
+
 class Memory(msgspec.Struct, frozen=True):
     """Unknown keys are ignored here, unlike in the settings: a newer version may have written the file."""
 
@@ -37,10 +50,13 @@ class Memory(msgspec.Struct, frozen=True):
     history_order: str = ""
     history_lines: bool = False  # the table instead of the thumbnails
     workflows_order: str = ""
+    screens: dict[str, ScreenMemory] = {}  # by the screen's id
 
 
 def recall(path: Path | None = None) -> Memory:
     """What was remembered; an empty memory if there is none, or it is damaged (nothing in it is worth an error)."""
+    if RESTING.get():
+        return Memory()
     path = path or state_dir() / NAME
     with _LOCK:
         waiting = dict(_WAITING.get(path, {}))
@@ -66,6 +82,8 @@ def remember(path: Path | None = None, **changes: Any) -> Memory:
     """
     path = path or state_dir() / NAME
     memory = msgspec.structs.replace(recall(path), **changes)
+    if RESTING.get():
+        return memory
     with _LOCK:
         _WAITING.setdefault(path, {}).update(changes)
     try:

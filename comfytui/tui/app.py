@@ -12,7 +12,7 @@ from textual.app import App
 from textual.containers import Container
 from textual.worker import Worker
 
-from comfytui.tui import actions, warming
+from comfytui.tui import actions, keeping, warming
 from comfytui.tui.actions import APP
 from comfytui.tui.messages import Messages
 from comfytui.tui.notify import Notifier
@@ -136,7 +136,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
 
     async def _begin(self) -> None:
         if self.view is None:  # no key has chosen a screen meanwhile
-            await self.action_show(self.current)
+            await self.action_show(self.current if self._local else keeping.first_screen(self.settings))
         self._ask_for_pixels()
         self.theming.begin()
         self.tell_wrong_keys()
@@ -197,6 +197,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         """Another server is shown: nothing of the one before may stay on any screen."""
         for view in self.stage.views if self.is_running else ():
             view.forget()
+        if not self._local:
+            keeping.keep_server(self)
 
     def _draw_lines(self) -> None:
         state, palette, screen = self.session.state, self.palette, self.default_screen
@@ -297,7 +299,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.run_worker(self._connect(), name="connect", group="session", exclusive=True)
 
     async def _connect(self) -> None:
-        await self.session.connect(self._server)
+        await self.session.connect(self._server or keeping.last_server(self.settings))
         await self.session.connect_others()
 
     def restart_engine(self) -> None:
@@ -354,6 +356,12 @@ class Dashboard(Telling, ProgramActions, App[int]):
         if self._crash is None:
             self._crash = told
             self.panic(told)
+
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        """Also for signals: the last moment at which the screens are still there."""
+        if self.screen_stack:
+            keeping.keep(self, self.stage.views)
+        super().exit(result, return_code, message)
 
     async def leave(self) -> None:
         """End the program, and our engine as the user has chosen."""

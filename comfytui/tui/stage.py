@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from comfytui.tui import keeping
 from comfytui.tui.actions import SCREENS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Stage:
             return False
         self.current = screen_id
         if old is not None:
+            keeping.keep(self._dashboard, (old,))
             old.display = False
         if wanted is None:
             wanted = await self._mount(screen_id, display=True)
@@ -66,4 +68,5 @@ class Stage:
         view = cast("ScreenView", getattr(importlib.import_module(module), name)())
         view.display = display
         await self._dashboard.default_screen.query_one("#screens").mount(view)
+        keeping.restore(view)
         return view

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,23 @@ def test_the_end_of_a_job_reaches_the_terminal(server: FakeComfy, settings: Path
         assert (b"\x1bPtmux;\x1b\x1b]9;" in raw) is bool(inside)
         assert b"done" in raw[raw.index(b"]9;comfytui: ") :].split(b"\x07")[0]
         assert raw.split(b"]777;notify;")[1].split(b"\x07", 1)[1].lstrip(b"\x1b\\").startswith(b"\x07")  # the bell
+
+
+@pytest.mark.parametrize("how", ["ctrl+q", "SIGHUP", "SIGTERM"])
+def test_however_it_ends_the_next_run_goes_on_there_with_the_last_server(server: FakeComfy, how: str) -> None:
+    with Terminal([*COMMAND, "--server", server.url], 100, 30, cwd=ROOT) as terminal:
+        terminal.wait_for("VRAM")
+        terminal.press("6")
+        terminal.wait_for("latency|address|Servers")
+        terminal.settle()
+        if how == "ctrl+q":
+            terminal.press("\x11")
+        else:
+            terminal.signal(getattr(signal, how))
+        terminal.wait_exit()
+    with Terminal(COMMAND, 100, 30, cwd=ROOT) as terminal:
+        terminal.wait_for("VRAM")  # it is connected, and nobody said where to
+        terminal.wait_for("6 Servers")
+        assert server.url.rpartition(":")[2] in terminal.text
+        terminal.press("\x11")
+        assert terminal.wait_exit() == 0
