@@ -1,6 +1,6 @@
 """Between the two forms of a workflow: the one that the web page saves (UI), and the one that a server runs (API)."""
 
 from comfytui.workflow.convert.api import Converted, to_api
-from comfytui.workflow.convert.remarks import MissingNode, MissingNodes, Remark
+from comfytui.workflow.convert.remarks import MissingNode, MissingNodesError, Remark
 
-__all__ = ["Converted", "MissingNode", "MissingNodes", "Remark", "to_api"]
+__all__ = ["Converted", "MissingNode", "MissingNodesError", "Remark", "to_api"]

@@ -12,8 +12,8 @@ from comfytui.workflow.catalog import Declared, ObjectInfo
 from comfytui.workflow.convert import reading
 from comfytui.workflow.convert.groups import without_groups
 from comfytui.workflow.convert.reading import Node
-from comfytui.workflow.convert.remarks import MissingNode, MissingNodes, Remark
-from comfytui.workflow.convert.resolving import Literal, Nowhere, Output, Resolver
+from comfytui.workflow.convert.remarks import MissingNode, MissingNodesError, Remark
+from comfytui.workflow.convert.resolving import Literal, Output, Resolver
 from comfytui.workflow.convert.scopes import Live, Promotions, Scope, expand
 from comfytui.workflow.convert.widgets import CONTROLS, Restored, restore, widget_type
 from comfytui.workflow.errors import WorkflowError
@@ -34,10 +34,13 @@ class Converted(msgspec.Struct, frozen=True):
 def to_api(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Converted:
     """Convert a workflow in the UI form (decoded JSON), of any version, given the server's `/object_info`.
 
-    Ids of nodes within subgraphs are `instance:node`. Raises MissingNodes with every node whose class the server does
+    Ids of nodes within subgraphs are `instance:node`. Raises MissingNodesError with every node whose class the server does
     not know and that something which runs may need, and WorkflowError if the workflow is malformed.
     """
-    return _Conversion(without_groups(reading.read(workflow), object_info), object_info).run()
+    ungrouped, remarks = without_groups(reading.read(workflow), object_info)
+    conversion = _Conversion(ungrouped, object_info)
+    conversion.problems.extend(remarks)
+    return conversion.run()
 
 
 class _Conversion:
@@ -71,8 +74,12 @@ class _Conversion:
                 del inputs[name]
         self._without_unknown(graph, unknown)
         if not graph:
-            raise WorkflowError("none of its nodes runs: all are muted, bypassed or notes", fix="Unmute what should run")
-        return Converted({node_id: graph[node_id] for node_id in expected(graph)}, tuple(self.warnings), tuple(self.problems))
+            raise WorkflowError(
+                "none of its nodes runs: all are muted, bypassed or notes", fix="Unmute what should run"
+            )
+        return Converted(
+            {node_id: graph[node_id] for node_id in expected(graph)}, tuple(self.warnings), tuple(self.problems)
+        )
 
     def _entry(self, scope: Scope, node: Node) -> dict[str, Any]:
         node_id = scope.id(node)
@@ -92,7 +99,9 @@ class _Conversion:
             if isinstance(source, Output):
                 inputs[slot.name] = [source.node_id, source.slot]
             elif isinstance(source, Literal):
-                if not source.copied or slot.widget or slot.name in own.widgets:
+                if slot.name in own.widgets or (
+                    (not source.copied or slot.widget) and self._takes(node.type, slot.name)
+                ):
                     inputs[slot.name] = _sendable(source.value, own.widgets.get(slot.name))
             elif source.why:
                 self.problems.append(Remark(f"{slot.name}: {source.why}", node_id, title))
@@ -130,6 +139,10 @@ class _Conversion:
                     values[key] = value
         return msgspec.structs.replace(found, values=values)
 
+    def _takes(self, kind: str, name: str) -> bool:
+        """Whether a value of this name means something to the class; custom ones may take more than they declare."""
+        return name.partition(".")[0] in self._inputs(kind) or kind not in self.object_info or self._is_custom(kind)
+
     def _is_custom(self, kind: str) -> bool:
         info = self.object_info.get(kind)
         module = info.get("python_module") if isinstance(info, Mapping) else None
@@ -142,13 +155,13 @@ class _Conversion:
         return self._restore(node).widgets
 
     def _without_unknown(self, graph: dict[str, Any], unknown: Mapping[str, Live]) -> None:
-        """Take out unknown nodes that nothing needs. Raises MissingNodes for the others."""
+        """Take out unknown nodes that nothing needs. Raises MissingNodesError for the others."""
         if not unknown:
             return
         needed = _needed(graph, self.object_info, unknown)
         missing = [self._missing(graph, unknown[node_id], node_id) for node_id in unknown if node_id in needed]
         if missing:
-            raise MissingNodes(missing)
+            raise MissingNodesError(missing)
         for node_id in unknown:
             text = f"left out: the server has no {graph[node_id]['class_type']}, and nothing needs it"
             self.warnings.append(Remark(text, node_id, graph[node_id]["_meta"]["title"]))

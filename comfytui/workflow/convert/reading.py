@@ -212,7 +212,9 @@ def _slot(data: Any, where: str) -> Slot:
     name = data.get("name")
     if not isinstance(name, str):  # a reroute has inputs without one
         name = _text(widget.get("name")) if isinstance(widget, Mapping) else ""
-    return Slot(name, slot_type(data.get("type")), None if link is None else _id(link, where), isinstance(widget, Mapping))
+    return Slot(
+        name, slot_type(data.get("type")), None if link is None else _id(link, where), isinstance(widget, Mapping)
+    )
 
 
 def _output(data: Any, where: str) -> str:

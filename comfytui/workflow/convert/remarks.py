@@ -35,7 +35,7 @@ class MissingNode(msgspec.Struct, frozen=True):
         return f"{self.class_type} (node {self.node_id}{named}{f', of {origin}' if origin else ''})"
 
 
-class MissingNodes(WorkflowError):
+class MissingNodesError(WorkflowError):
     """The workflow needs node classes that the server does not have. `missing` lists every such node."""
 
     def __init__(self, missing: Sequence[MissingNode], *, name: str = "") -> None:
@@ -50,6 +50,6 @@ class MissingNodes(WorkflowError):
             fix = "Update ComfyUI" + (f", and install {', '.join(packs[:8])}" if packs else "")
         super().__init__(problem, name=name, fix=fix)
 
-    def named(self, name: str) -> MissingNodes:
+    def named(self, name: str) -> MissingNodesError:
         """The same error, with the document's name."""
-        return MissingNodes(self.missing, name=name)
+        return MissingNodesError(self.missing, name=name)

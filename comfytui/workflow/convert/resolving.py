@@ -108,7 +108,7 @@ class Resolver:
                 copied = isinstance(found, Literal) and found.copied
                 return Nowhere() if copied and through_bypass else found
             through_bypass = through_bypass or found.node.mode == BYPASS
-            scope, node, index = found.scope, found.node, found.index
+            scope, node, index = found.scope, found.node, found.input
 
     def _follow(self, scope: Scope, link: Link, wanted: str) -> Source | _Pass | _Inside:
         """One step over a link."""
@@ -180,7 +180,7 @@ class _Pass(NamedTuple):
 
     scope: Scope
     node: Node
-    index: int
+    input: int
 
 
 class _Inside(NamedTuple):

@@ -67,12 +67,14 @@ def expand(workflow: Workflow) -> tuple[Scope, list[Live]]:
     _no_loops(workflow)
     root = Scope(workflow.root, workflow.definitions)
     found: list[Live] = []
-    waiting = [(root, node) for node in reversed(root.sheet.nodes.values())]
+    waiting = [(root, node) for node in reversed(list(root.sheet.nodes.values()))]
     seen = 0
     while waiting:
         scope, node = waiting.pop()
         if (seen := seen + 1) > MAX_EXPANDED:
-            raise WorkflowError(f"its subgraphs expand to more than {MAX_EXPANDED} nodes", place=scope.sheet.place(node))
+            raise WorkflowError(
+                f"its subgraphs expand to more than {MAX_EXPANDED} nodes", place=scope.sheet.place(node)
+            )
         if node.mode in (NEVER, BYPASS):
             continue
         inner = scope.inside(node)
@@ -82,7 +84,7 @@ def expand(workflow: Workflow) -> tuple[Scope, list[Live]]:
             if len(waiting) + len(inner.sheet.nodes) > MAX_EXPANDED:
                 text = f"its subgraphs expand to more than {MAX_EXPANDED} nodes"
                 raise WorkflowError(text, place=scope.sheet.place(node))
-            waiting.extend((inner, each) for each in reversed(inner.sheet.nodes.values()))
+            waiting.extend((inner, each) for each in reversed(list(inner.sheet.nodes.values())))
     return root, found
 
 

@@ -27,7 +27,7 @@ UPLOADS = ("image_upload", "animated_image_upload", "video_upload", "audio_uploa
 BUTTON = ("image", "video", "audio", "upload", "", None)  # what an upload button was saved as
 SEEDS = ("seed", "noise_seed")
 MAX_LEVELS = 8  # of dynamic choices within one another
-MANY = 24  # choices; more than these are names of files, of which a server may just lack one
+MANY = 200  # choices; nobody writes a list like this into a class
 ZERO: dict[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 
 
@@ -152,7 +152,7 @@ def restore(node: Node, inputs: Mapping[str, Declared]) -> Restored:
     """The values of a node's widgets. Values by name are preferred: positions shift when a class gains an input."""
     if node.named is not None:
         named = node.named
-        return _read(inputs, lambda cell: named.get(cell.name, NOTHING))
+        return _read(inputs, lambda cell: named.get(cell.name, NOTHING) if cell.kind is Kind.VALUE else NOTHING)
     count = len(node.values)
     plain, used = _positions(node.values, inputs)
     if used != count:
@@ -259,12 +259,18 @@ def doubt(cell: Cell, value: Any) -> str:
         return "" if isinstance(value, str) else f"{cell.name} is {_short(value)}, and none of its choices"
     if spec.kind == "choice" and spec.choices and value not in spec.choices:
         texts = all(isinstance(choice, str) for choice in spec.choices)
-        closed = len(spec.choices) <= MANY and not any("." in choice for choice in spec.choices if texts)
-        if texts and not isinstance(value, str):
-            return f"{cell.name} is {_short(value)}, and none of its choices"
-        if closed:
+        if texts and (not isinstance(value, str) or not (_is_file(value) or _names_files(spec.choices))):
             return f"{cell.name} is {_short(value)}, and none of its choices"
     return ""
+
+
+def _is_file(value: Any) -> bool:
+    return "." in str(value) or "/" in str(value) or "\\" in str(value)
+
+
+def _names_files(choices: tuple[Any, ...]) -> bool:
+    """Whether these are what a server has in a folder, of which it may just lack one."""
+    return len(choices) > MANY or any(_is_file(choice) for choice in choices)
 
 
 def _short(value: Any) -> str:
