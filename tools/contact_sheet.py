@@ -224,7 +224,7 @@ def main() -> int:
                         pictures[name] = drawn(asyncio.run(_in_time(scene, size, theme)), font, given.depth)
                     except Exception as error:  # a screen that cannot be drawn is told in its place
                         print(f"{name} {size}: {error!r}"[:2000], file=sys.stderr)
-            path = given.out / f"{theme}{given.depth and '-' + given.depth}-{size[0]}x{size[1]}.png"
+            path = given.out / f"{Path(theme).stem}{given.depth and '-' + given.depth}-{size[0]}x{size[1]}.png"
             sheet(pictures, given.columns, font).save(path)
             print(path, flush=True)
     return 0
