@@ -196,7 +196,6 @@ class ModelsView(ScreenView):
         folders = models.folders if models is not None else None
         self.set_class(not folders, "-empty")
         keys = [ALL, *(each.raw for each in folders)] if folders else []
-        self._folders.forget()
         self._folders.show(keys, self._draw_folder)
         self._folders.move_to(self._folder)
         if models is not None and folders:

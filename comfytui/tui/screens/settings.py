@@ -112,6 +112,7 @@ class SettingsView(ServerSettings):
     def forget(self) -> None:
         super().forget()
         self._list.forget()
+        self._their_list.forget()
         self.draw_server()
 
     # Our settings
@@ -273,7 +274,6 @@ class SettingsView(ServerSettings):
         entitle(pane, "server", state.link.url if state is not None else "")
         self.query_one("#settings-facts", Static).update(self._facts(state))
         found = [key for key in sorted(self._theirs, key=str.lower) if self._matches(key, str(self._theirs[key]))]
-        self._their_list.forget()
         self._their_list.show(found, self.draw_their)
         self._their_list.say_empty(
             self._theirs_problem or ("No setting matches." if self._theirs else "Its web interface has kept none yet.")
