@@ -32,8 +32,8 @@ class Scope:
         self.definitions = definitions
         self.outer = outer
         self.instance = instance
-        self.level = outer.level + 1 if outer is not None else 0
-        self.prefix = f"{outer.prefix}{instance.id}:" if outer is not None and instance is not None else ""
+        self.level: int = outer.level + 1 if outer is not None else 0
+        self.prefix: str = f"{outer.prefix}{instance.id}:" if outer is not None and instance is not None else ""
         self._children: dict[str, Scope] = {}
 
     def id(self, node: Node) -> str:
