@@ -144,11 +144,15 @@ class Editor(Container):
         await self._ready.wait()
         self._info = info
         self._typed = {}  # the form is made anew, from what was accepted
+        await self._rebuild()
+        self._check_soon()
+
+    async def _rebuild(self) -> None:
+        """Make the form anew; the cursor stays where it is, or goes to the first field if it had no place yet."""
         focused = self._focused_place()
         elsewhere = self.has_focus_within and focused is None  # among the other inputs, or reading
         await self._build()
         self._show_all()
-        self._check_soon()
         if focused is not None:
             self._focus(focused)
         elif self.active and not elsewhere:
@@ -537,8 +541,4 @@ class Editor(Container):
         important = [field for field in self._fields.values() if field.important]
         if not self.active or not width or self._typed or lines_of(important, width)[:MAX_LINES] == shown:
             return  # what is typed and not accepted stands in the form alone: it is not made anew
-        focused = self._focused_place()
-        await self._build()
-        self._show_all()
-        if focused is not None:
-            self._focus(focused)
+        await self._rebuild()
