@@ -142,7 +142,7 @@ class EngineControl:
         keep = {"yes": True, "no": False}.get(choice, recall().leave_engine_running)
         if keep is None:
             keep = await self._dashboard.confirm(
-                "The engine runs. Leave it running for the next time?",
+                f"The engine at 127.0.0.1:{self._dashboard.settings.engine.port} runs. Leave it running for the next time?",
                 "leave it running",
                 "stop it",
                 "The answer is remembered; leave_engine_running in the settings changes it.",

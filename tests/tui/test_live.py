@@ -90,7 +90,7 @@ async def test_i_asks_first_where_the_settings_say_so() -> None:
     async with running(sample.busy(), confirm=Confirm(interrupt=True)) as (pilot, app, connection):
         await pilot.press("i")
         await settle(pilot)
-        assert "Interrupt the job that runs?" in text(app)
+        assert "Interrupt portrait_v4, which runs on" in text(app)
         await pilot.press("n")
         await settle(pilot)
         assert not any(asked[0] == "interrupt" for asked in connection.asked)

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from comfytui.client import downloads
 from comfytui.client.errors import ClientError, Missing, Refused
+from comfytui.tui import job_details
 from comfytui.tui.queue_order import taken
 from comfytui.tui.screens.view import ScreenView
-from comfytui.tui.wording import cut_middle, plural, short_id
+from comfytui.tui.wording import cut, cut_middle, plural, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,8 +190,10 @@ class JobView(ScreenView):
             self._ask("interrupt", self._interrupt(state.running[0]))
 
     async def _interrupt(self, prompt_id: str) -> None:
+        job = self.connection.state.jobs.get(prompt_id)
+        what = cut(job_details.title(job), 40) if job is not None else "the job"
         if self.dashboard.settings.confirm.interrupt and not await self.dashboard.confirm(
-            "Interrupt the job that runs?", "interrupt it", "let it run"
+            f"Interrupt {what}, which runs on {self.where}?", "interrupt it", "let it run"
         ):
             return
         await self.connection.interrupt(prompt_id)
@@ -208,7 +211,10 @@ class JobView(ScreenView):
 
     async def _cancel(self, job: Job) -> None:
         if self.dashboard.settings.confirm.cancel and not await self.dashboard.confirm(
-            "Take this job out of the queue?", "cancel it", "keep it", job.facts.positive or job.facts.name
+            f"Take {cut(job_details.title(job), 40)} out of the queue of {self.where}?",
+            "cancel it",
+            "keep it",
+            job.facts.positive,
         ):
             return
         await self.connection.cancel([job.id])

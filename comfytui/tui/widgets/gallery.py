@@ -40,7 +40,7 @@ class Gallery(GridList):
     which keys are on screen, so that what has been scrolled away need not be fetched any more.
     """
 
-    BINDINGS = [*bindings(LIST), *bindings("gallery")]
+    BINDINGS = [*bindings("gallery"), *bindings(LIST)]  # `l` is the picture on the right before it is "open"
 
     def __init__(
         self,
