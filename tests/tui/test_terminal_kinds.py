@@ -75,7 +75,7 @@ def test_an_older_terminal_draws_and_is_restored(server: FakeComfy, kind: str) -
         before = terminal.modes()
         terminal.wait_for("VRAM")
         terminal.press("2")
-        terminal.wait_for("━ Queue")
+        terminal.wait_for("─ Queue")
         terminal.press("\x11")
         assert terminal.wait_exit() == 0
         is_restored(terminal, before)
@@ -92,7 +92,7 @@ def test_a_terminal_may_be_resized_while_previews_stream(server: FakeComfy) -> N
         terminal.wait_for("1 Live  2 Queue")
         terminal.wait_for("KSampler")
         terminal.press("2")
-        terminal.wait_for("━ Queue")
+        terminal.wait_for("─ Queue")
         terminal.press("\x11")
         assert terminal.wait_exit() == 0
 
