@@ -23,15 +23,16 @@ from tests.tui.test_terminal_link import held_job, is_restored, streaming
 
 ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, "-m", "comfytui", "--server"]
+# At this width only the tab of the screen that is shown has its name.
 SCREENS = {
-    "1": "Live",
-    "2": "━ Queue",
-    "3": "━ History",
-    "4": "all nodes",
-    "5": "━ Workflows",
-    "7": "━ Server's log",
-    "8": "━ Settings",
-    "9": "━ all models",
+    "1": "1 Live",
+    "2": "2 Queue",
+    "3": "3 History",
+    "4": "4 Nodes",
+    "5": "5 Workflows",
+    "7": "7 Logs",
+    "8": "8 Settings",
+    "9": "9 Models",
 }
 
 
