@@ -81,7 +81,7 @@ class ScreenView(Container):
 
     def on_shown(self) -> None:
         """The screen has just become visible. Take the focus, load what is missing."""
-        first = next((w for w in self.query("*") if w.focusable), None)
+        first = next(filter(_takes_keys, self.query("*")), None)  # a filter's field may be hidden before the list
         if first is not None and not self.has_focus_within:
             first.focus(scroll_visible=False)
 
