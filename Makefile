@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types layers unit slow bench clients docs wheel clean
+.PHONY: demo test lint types layers unit slow bench clients docs tour wheel clean
 
 demo: $(VENV)/.engine
 	$(BIN)/comfytui --local
@@ -36,11 +36,16 @@ clients: $(VENV)/.dev
 	npm ci --prefix tests/clients/node
 	$(BIN)/pytest -q tests/clients tests/engine/test_frontend.py
 
-# What docs/ and the README show is made from the running program.
+# The pages of docs/ as a site in site/, after what the program knows better is written anew; a broken link is an error.
 docs: $(VENV)/.dev
-	$(BIN)/python tools/screenshots.py
 	$(BIN)/python tools/reference.py
 	$(BIN)/python tools/openapi.py
+	$(BIN)/mkdocs build --strict --quiet
+
+# The pictures of docs/tour.md and the README, taken from the running program: two minutes.
+tour: $(VENV)/.dev
+	$(BIN)/python tools/tour.py
+	$(BIN)/python tools/tour.py --check
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel
@@ -58,4 +63,4 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -195,8 +195,10 @@ def broken(state: ServerState) -> ServerState:
 
 
 def away(url: str) -> ServerState:
-    """A server that is switched off."""
-    reason = f"{url.partition('://')[2]} does not answer: connection refused"
+    """A server that is switched off, with what the client says of such a one."""
+    from comfytui.client.http import why_unreachable
+
+    reason = why_unreachable(Target.parse(url), ConnectionRefusedError(111, "Connection refused"))
     return ServerState(Link(url, Phase.RECONNECTING, NOW - 40, error=reason, retry_at=NOW + 12, attempts=4))
 
 
@@ -254,5 +256,5 @@ def _stats(step: int = 3) -> Stats:
     used = int((9 + step % 4) * GB)
     card = Device("cuda:0 NVIDIA RTX A5000", "cuda", 0, 24 * GB, 24 * GB - used, 10 * GB, 2 * GB)
     return Stats(
-        "0.8.0", "2.9.1", "3.12.11", "linux", ("main.py", "--preview-method", "auto"), 64 * GB, 41 * GB, (card,), NOW
+        "0.8.0", "2.13.0", "3.12.11", "linux", ("main.py", "--preview-method", "auto"), 64 * GB, 41 * GB, (card,), NOW
     )

@@ -172,8 +172,8 @@ async def take(stage: Stage, name: str, scene: Scene) -> str:
     async def connect(_: str | None) -> None:
         session = app.session
         if scene.state == "none":
-            session.failures[session.name] = "http://127.0.0.1:8188: nobody listens there."
-            session.changed()
+            address = "http://127.0.0.1:8188"
+            session.attach(posed.Posed(posed.away(address), stage.real, address), address)  # type: ignore[arg-type]
             return
         session.attach(posed.Posed(stage.states["idle"], stage.real, servers["studio"].url), "studio")  # type: ignore[arg-type]
         session.attach(posed.Posed(posed.away("http://attic:8188"), stage.real, "attic:8188"), "attic")  # type: ignore[arg-type]
