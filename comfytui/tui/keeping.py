@@ -33,7 +33,7 @@ class Kept:
 # History keeps more, and by itself.
 KEPT: dict[str, Kept] = {
     "live": Kept(("-log",)),
-    "queue": Kept(("-details",)),
+    "queue": Kept(("-details",), "#queue-filter", "-filter"),
     "nodes": Kept((), "#nodes-query", "-searching"),
     "workflows": Kept(("-preview",), "#workflows-query", "-searching"),
     "servers": Kept(("-details",), "#servers-filter", "-filter"),

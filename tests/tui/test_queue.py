@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from comfytui.state.model import Link, Phase
 from comfytui.tui.widgets.job_table import QUEUE, JobTable, fitted
 from tests.tui import sample
 from tests.tui.support import running, settle, text
@@ -87,3 +88,24 @@ def test_narrow_tables_drop_columns_and_never_the_prompt() -> None:
         if width >= 40:
             assert 1 + sum(cells for _, cells in columns) + 2 * (len(columns) - 1) <= width
     assert len(fitted(QUEUE, 140)) == len(QUEUE)
+
+
+async def test_the_queue_is_filtered_and_a_wrong_key_of_the_filter_is_named() -> None:
+    async with running(sample.busy(4), (120, 40), "2", "slash", *"flux_inpaint") as (pilot, app, _):
+        assert "1 match" in text(app) and "flux_inpaint" in text(app)
+        assert "sdxl" not in "\n".join(text(app).split("\n")[:8])
+        await pilot.press("space", *"modle", "colon", "x")
+        await settle(pilot)
+        assert "Did you mean model" in text(app)
+        assert "No job of the queue matches" in text(app)
+        await pilot.press("enter", "escape")
+        await settle(pilot)
+        assert "match" not in text(app)
+        assert isinstance(app.focused, JobTable)
+
+
+async def test_a_server_that_refuses_us_is_not_called_idle() -> None:
+    link = Link("http://gpu-box-2:8188", Phase.REFUSED, sample.NOW, error="gpu-box-2:8188 wants a token (401).")
+    async with running(replace(sample.idle(0), link=link), (80, 24), "2") as (_, app, _):
+        assert "wants a token" in text(app)
+        assert "Nothing runs" not in text(app)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
+from textual.widgets import Input
 
-from comfytui.state import times
+from comfytui.state import filters, times
 from comfytui.state.model import JobState
-from comfytui.tui import actions, job_details, queue_details, queue_order
+from comfytui.tui import actions, job_details, queue_details, queue_order, teaching
 from comfytui.tui.screens import queue_changes
 from comfytui.tui.screens.job_view import JobView
 from comfytui.tui.widgets.job_table import QUEUE, JobTable
@@ -45,6 +46,8 @@ class QueueView(JobView):
     .-small-h QueueView.-details #queue-details { display: block; }
     .-small-h QueueView.-details #queue-table { display: none; }
     QueueView #queue-details.-none { display: none; }
+    QueueView #queue-filter { display: none; }
+    QueueView.-filter #queue-filter { display: block; }
     """
 
     def __init__(self) -> None:
@@ -52,10 +55,19 @@ class QueueView(JobView):
         self._starts: Mapping[str, Start] = {}
         self._starts_of: tuple[object, ...] = ()
         self._starts_at = 0.0
+        self._filter = filters.Filter("")
+        self._problem = ""  # what is wrong with what is typed into the filter; the one before holds until it is right
 
     def compose(self) -> ComposeResult:
+        wanted = Input(placeholder="words, model:flux status:held seed:42 …", id="queue-filter", select_on_focus=False)
+        wanted.cursor_blink = False
+        yield wanted
         yield JobTable(QUEUE, id="queue-table", classes="pane")
         yield TextLines(id="queue-details", classes="pane")
+
+    def on_shown(self) -> None:
+        if not self.has_focus_within:  # the field of the filter comes first, and is hidden
+            self.query_one(JobTable).focus(scroll_visible=False)
 
     # What is selected
 
@@ -95,13 +107,24 @@ class QueueView(JobView):
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         table, now = self.query_one(JobTable), self.dashboard.clock()
-        table.update(queue_order.listed(new).jobs, new, now, self._starting(new, now))
-        held = f"\nWhat is submitted is held here. {self._key('queue.pause')}  lets it run" if new.paused else ""
-        table.say_empty(
-            f"Nothing runs and nothing waits.\n{self._key('queue.new')}  choose a workflow and run it{held}"
-        )
+        jobs = [
+            job
+            for job in queue_order.listed(new).jobs
+            if self._filter.matches(job, new.marks.get(job.id, filters.NO_MARK))
+        ]
+        table.update(jobs, new, now, self._starting(new, now))
+        table.say_empty(self._nothing(new))
         self._entitle()
         self._details()
+
+    def _nothing(self, state: ServerState) -> str:
+        """What is said where there are no jobs; of a server that is not there nothing is known."""
+        if away := teaching.without_server(state, "queue", self.dashboard.keymap):
+            return away
+        if self._filter.tests:
+            return f"No job of the queue matches {self._filter.text!r}.\n{self._key('app.back')}  shows all of them"
+        held = f"\nWhat is submitted is held here. {self._key('queue.pause')}  lets it run" if state.paused else ""
+        return f"Nothing runs and nothing waits.\n{self._key('queue.new')}  choose a workflow and run it{held}"
 
     def _starting(self, state: ServerState, now: float) -> Mapping[str, Start]:
         """When what waits should begin."""
@@ -120,7 +143,9 @@ class QueueView(JobView):
         left = f" · {roughly(end)} left" if end is not None else ""
         marked = f"{len(table.marked)} marked · " if table.marked else ""
         table.set_class(state.paused, "-paused")
-        entitle(table, "Queue · paused" if state.paused else "Queue", f"{marked}{queue_order.count(state)}{left}")
+        shown = f"{len(table.keys)} match · " if self._filter.tests else ""
+        title = "Queue · paused" if state.paused else "Queue"
+        entitle(table, self._problem or title, f"{shown}{marked}{queue_order.count(state)}{left}")
 
     def _details(self) -> None:
         pane, job, state = self.query_one(TextLines), self.job, self.session.state
@@ -161,7 +186,32 @@ class QueueView(JobView):
             self.remove_class("-details")
             table.focus()
             return True
+        if self.has_class("-filter"):
+            self.query_one(Input).value = ""
+            self.remove_class("-filter")
+            table.focus()
+            return True
         return False
+
+    # The filter
+
+    def action_filter(self) -> None:
+        self.add_class("-filter")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed, "#queue-filter")
+    def _typed(self, message: Input.Changed) -> None:
+        try:
+            self._filter, self._problem = filters.parse(message.value), ""
+        except filters.BadFilter as error:
+            self._problem = str(error)
+        if (state := self.session.state) is not None:
+            self.on_state(None, state)
+
+    @on(Input.Submitted, "#queue-filter")
+    def _typed_all(self) -> None:
+        self.set_class(bool(self.query_one(Input).value.strip()), "-filter")
+        self.query_one(JobTable).focus()
 
     def forget(self) -> None:
         super().forget()
