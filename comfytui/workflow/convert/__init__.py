@@ -2,5 +2,6 @@
 
 from comfytui.workflow.convert.api import Converted, to_api
 from comfytui.workflow.convert.remarks import MissingNode, MissingNodesError, Remark
+from comfytui.workflow.convert.ui import Drawn, to_ui
 
-__all__ = ["Converted", "MissingNode", "MissingNodesError", "Remark", "to_api"]
+__all__ = ["Converted", "Drawn", "MissingNode", "MissingNodesError", "Remark", "to_api", "to_ui"]

@@ -20,6 +20,7 @@ from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.order import expected
 
 SAMPLERS = ("KSampler", "KSamplerAdvanced")  # old files name their samplers with a prefix
+ORIGIN = ("cnr_id", "aux_id", "ver")  # which pack a node is of, and its version
 OWN_WIDGETS = frozenset({*CONTROLS, "control_after_generate", "control_filter_list", "upload"})
 
 
@@ -37,7 +38,7 @@ def to_api(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Converted:
     Ids of nodes within subgraphs are `instance:node`. Raises MissingNodesError with every node whose class the server does
     not know and that something which runs may need, and WorkflowError if the workflow is malformed.
     """
-    ungrouped, remarks = without_groups(reading.read(workflow), object_info)
+    ungrouped, remarks = without_groups(reading.read(workflow, object_info), object_info)
     conversion = _Conversion(ungrouped, object_info)
     conversion.problems.extend(remarks)
     return conversion.run()
@@ -111,7 +112,8 @@ class _Conversion:
         for name, text in own.doubts:
             if name not in linked:
                 self.problems.append(Remark(text, node_id, title))
-        return {"inputs": inputs, "class_type": node.type, "_meta": {"title": title}}
+        packs = {key: node.properties[key] for key in ORIGIN if isinstance(node.properties.get(key), str)}
+        return {"inputs": inputs, "class_type": node.type, "_meta": {"title": title, **packs}}
 
     def _inputs(self, kind: str) -> Mapping[str, Declared]:
         found = self._declared.get(kind)

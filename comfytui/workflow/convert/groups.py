@@ -95,7 +95,7 @@ class _Ungrouping:
 
     def _group(self, name: str) -> _Group:
         if (found := self._groups.get(name)) is None:
-            found = self._groups[name] = _read(name, self.saved[name])
+            found = self._groups[name] = _read(name, self.saved[name], self.object_info)
         return found
 
     def _expand(self, group: _Group, instance: Node, key: str) -> tuple[Sheet, tuple[Slot, ...]]:
@@ -123,9 +123,7 @@ class _Ungrouping:
                 slots.append(msgspec.structs.replace(slot, link=link))
             named = {**restore(node, catalog.declared(self.object_info, node.type)).values, **values[index]}
             known = node.type in self.object_info
-            nodes[str(index)] = msgspec.structs.replace(
-                node, inputs=tuple(slots), named=named if known else node.named, mode=node.mode
-            )
+            nodes[str(index)] = msgspec.structs.replace(node, inputs=tuple(slots), named=named if known else node.named)
         for left in waiting:
             if left.link is not None:
                 text = f"its group {group.name!r} has no input {left.name!r}, so what is linked to it was left out"
@@ -188,7 +186,7 @@ def _take(waiting: list[Slot], group: _Group, index: int, slot: Slot) -> Slot | 
     return None
 
 
-def _read(name: str, data: Any) -> _Group:
+def _read(name: str, data: Any, known: ObjectInfo) -> _Group:
     place = f"group node {name!r}"
     nodes = data.get("nodes") if isinstance(data, Mapping) else None
     if not isinstance(nodes, list):
@@ -200,7 +198,7 @@ def _read(name: str, data: Any) -> _Group:
         where = f"{place}, nodes[{index}]"
         if not isinstance(each, Mapping):
             raise WorkflowError("a node that is not an object", place=where, fix=FIX)
-        read.append(read_node({**each, "id": index}, where))
+        read.append(read_node({**each, "id": index}, where, known))
     links = [_link(each, len(read), f"{place}, links") for each in _rows(data, "links") if not _from_outside(each)]
     external = frozenset(
         (each[0], each[1])

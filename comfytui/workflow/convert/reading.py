@@ -6,7 +6,7 @@ Ids may be numbers or text and become text here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -97,8 +97,11 @@ class Workflow(msgspec.Struct, frozen=True):
     groups: Mapping[str, Any]  # legacy group nodes, as they were saved: name → {nodes, links, external, config}
 
 
-def read(workflow: Mapping[str, Any]) -> Workflow:
-    """Read decoded JSON in the UI form. Raises WorkflowError, and nothing else, if it is malformed."""
+def read(workflow: Mapping[str, Any], known: Container[str] = frozenset(RENAMED.values())) -> Workflow:
+    """Read decoded JSON in the UI form. A class that was renamed gets its new name if that is one of the `known`.
+
+    Raises WorkflowError, and nothing else, if it is malformed.
+    """
     if not isinstance(workflow, Mapping) or not isinstance(workflow.get("nodes"), list):
         raise WorkflowError("not a workflow in the UI form: it has no list of nodes", fix=FIX)
     listed = _definitions(workflow)
@@ -106,13 +109,13 @@ def read(workflow: Mapping[str, Any]) -> Workflow:
         raise WorkflowError(f"has more than {MAX_NODES} nodes", fix="Is it the right file?")
     definitions: dict[str, Sheet] = {}
     for each in listed:
-        found = _sheet(each, _id(each.get("id"), "subgraphs"), _text(each.get("name")))
+        found = _sheet(each, _id(each.get("id"), "subgraphs"), _text(each.get("name")), known)
         if found.id in definitions:
             raise WorkflowError("two subgraphs have this id", place=f"subgraph {found.id}", fix=FIX)
         definitions[found.id] = found
     extra = workflow.get("extra")
     groups = extra.get("groupNodes") if isinstance(extra, Mapping) else None
-    return Workflow(_sheet(workflow, "", ""), definitions, groups if isinstance(groups, Mapping) else {})
+    return Workflow(_sheet(workflow, "", "", known), definitions, groups if isinstance(groups, Mapping) else {})
 
 
 def _definitions(workflow: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -128,11 +131,11 @@ def _definitions(workflow: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return listed
 
 
-def _sheet(data: Mapping[str, Any], sheet_id: str, name: str) -> Sheet:
+def _sheet(data: Mapping[str, Any], sheet_id: str, name: str, known: Container[str]) -> Sheet:
     where = f"subgraph {name or sheet_id!r}, " if sheet_id else ""
     nodes: dict[str, Node] = {}
     for index, each in enumerate(data["nodes"]):
-        node = read_node(each, f"{where}nodes[{index}]")
+        node = read_node(each, f"{where}nodes[{index}]", known)
         if node.id in nodes:
             raise WorkflowError("two nodes have this id", place=f"{where}node {node.id}", fix=FIX)
         nodes[node.id] = node
@@ -161,8 +164,8 @@ def _sheet(data: Mapping[str, Any], sheet_id: str, name: str) -> Sheet:
     )
 
 
-def read_node(data: Any, where: str) -> Node:
-    """One node; `where` is its place in errors. Raises WorkflowError."""
+def read_node(data: Any, where: str, known: Container[str]) -> Node:
+    """One node; `where` is its place in errors, `known` as for `read`. Raises WorkflowError."""
     if not isinstance(data, Mapping):
         raise WorkflowError("a node that is not an object", place=where, fix=FIX)
     kind = data.get("type")
@@ -183,7 +186,7 @@ def read_node(data: Any, where: str) -> Node:
     properties = data.get("properties")
     return Node(
         node_id,
-        RENAMED.get(kind, kind),
+        RENAMED[kind] if RENAMED.get(kind) in known else kind,
         _text(data.get("title")),
         int(mode or 0) if mode is None or abs(mode) < 100 else 0,
         inputs,

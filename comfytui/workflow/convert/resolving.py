@@ -150,7 +150,10 @@ class Resolver:
                 if self._steps > MAX_STEPS:
                     raise WorkflowError("its links are too entangled to follow", place=f"subgraph {inner.sheet.name!r}")
                 return _Inside(inner, link)
-        return Nowhere()
+        port = inner.sheet.outputs[slot]
+        return Nowhere(
+            f"what output {port.name!r} of subgraph {inner.sheet.name!r} gives is not in the file" if port.links else ""
+        )
 
     def _virtual(self, scope: Scope, origin: Node, slot: int) -> Source | _Pass:
         if origin.type == PRIMITIVE:
