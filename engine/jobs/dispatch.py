@@ -237,6 +237,7 @@ class Dispatcher:
         self._tell_status()
         extra = msgspec.json.decode(job.extra_data) | self._secrets.pop(job.prompt_id, {})
         prompt = msgspec.json.decode(job.prompt)
+        log.info("Prompt %s begins: %d nodes", job.prompt_id, len(prompt))
         self._worker.send(messages.Execute(job.prompt_id, prompt, list(job.outputs), extra))
 
     def _on_event(self, job: Job, event: messages.Event) -> None:
@@ -251,6 +252,9 @@ class Dispatcher:
     def _finish(self, entry: Finished) -> None:
         """Write the end down, and tell it after: what a client heard to be done never runs again."""
         self._forget_note()
+        began, ended = entry.times()
+        seconds = f" after {(ended - began) / 1000:.2f} s" if began is not None and ended is not None else ""
+        log.info("Prompt %s: %s%s", entry.job.prompt_id, entry.status, seconds)
         self._ending = True
         self._write(entry, 0)
 
