@@ -11,6 +11,11 @@ PROGRAM = (
     Action("app.help", "help", "question_mark,f1", "Explain the keys of what has the focus.", APP, "help"),
     Action("app.palette", "palette", "ctrl+p", "Find any action by name.", APP, "command_palette", footer=False),
     Action("app.server", "go to server", "colon", "Let all screens show another server.", APP, "server", footer=False),
+    Action("app.pane_next", "next pane", "tab,l", "Give the keys to the next pane.", APP, "focus_next", footer=False),
+    Action(
+        "app.pane_before", "pane before", "shift+tab,h", "Give the keys to the pane before.", APP, "focus_previous",
+        footer=False,
+    ),
     Action(
         "app.jump", "jump", "ctrl+g", "Put letters on everything that can be gone to; typing them goes there.", APP,
         "jump", footer=False,
