@@ -38,23 +38,19 @@ def to_api(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Converted:
     Ids of nodes within subgraphs are `instance:node`. Raises MissingNodesError with every node whose class the server does
     not know and that something which runs may need, and WorkflowError if the workflow is malformed.
     """
-    ungrouped, remarks = without_groups(reading.read(workflow, object_info), object_info)
-    conversion = _Conversion(ungrouped, object_info)
-    conversion.problems.extend(remarks)
-    return conversion.run()
+    return Conversion(workflow, object_info).run()
 
 
-class _Conversion:
+class Conversion:
     """The state of one conversion: caches, and what is to be told."""
 
-    def __init__(self, workflow: reading.Workflow, object_info: ObjectInfo) -> None:
+    def __init__(self, workflow: Mapping[str, Any], object_info: ObjectInfo) -> None:
         self.object_info = object_info
-        self.workflow = workflow
+        self.workflow, self.problems = without_groups(reading.read(workflow, object_info), object_info)
         self.warnings: list[Remark] = []
-        self.problems: list[Remark] = []
         self._declared: dict[str, Mapping[str, Declared]] = {}
         self._restored: dict[int, Restored] = {}
-        self.promotions = Promotions(workflow.definitions, self._values, self._widgets)
+        self.promotions = Promotions(self.workflow.definitions, self._values, self._widgets)
         self.resolver = Resolver(self.promotions, object_info)
 
     def run(self) -> Converted:
@@ -87,7 +83,7 @@ class _Conversion:
         info = self.object_info.get(node.type)
         display = info.get("display_name") if isinstance(info, Mapping) else None
         title = node.title or (display if isinstance(display, str) and display else node.type)
-        own = self._restore(node)
+        own = self.restored(node)
         values = {**self._values(scope, node)}
         for name, value in self.promotions.overrides(scope, node).items():
             if name in own.widgets:
@@ -115,13 +111,14 @@ class _Conversion:
         packs = {key: node.properties[key] for key in ORIGIN if isinstance(node.properties.get(key), str)}
         return {"inputs": inputs, "class_type": node.type, "_meta": {"title": title, **packs}}
 
-    def _inputs(self, kind: str) -> Mapping[str, Declared]:
+    def inputs(self, kind: str) -> Mapping[str, Declared]:
+        """The declared inputs of a class."""
         found = self._declared.get(kind)
         if found is None:
             found = self._declared[kind] = catalog.declared(self.object_info, kind)
         return found
 
-    def _restore(self, node: Node) -> Restored:
+    def restored(self, node: Node) -> Restored:
         """The values of a node, read once: the nodes of a subgraph are shared by all its instances."""
         found = self._restored.get(id(node))
         if found is None:
@@ -129,7 +126,7 @@ class _Conversion:
         return found
 
     def _read(self, node: Node) -> Restored:
-        found = restore(node, self._inputs(node.type))
+        found = restore(node, self.inputs(node.type))
         values = dict(found.values)
         name = values.get("sampler_name")
         if node.type in SAMPLERS and isinstance(name, str):
@@ -143,7 +140,7 @@ class _Conversion:
 
     def _takes(self, kind: str, name: str) -> bool:
         """Whether a value of this name means something to the class; custom ones may take more than they declare."""
-        return name.partition(".")[0] in self._inputs(kind) or kind not in self.object_info or self._is_custom(kind)
+        return name.partition(".")[0] in self.inputs(kind) or kind not in self.object_info or self._is_custom(kind)
 
     def _is_custom(self, kind: str) -> bool:
         info = self.object_info.get(kind)
@@ -151,10 +148,10 @@ class _Conversion:
         return isinstance(module, str) and module.startswith("custom_nodes")
 
     def _values(self, _scope: Scope, node: Node) -> Mapping[str, Any]:
-        return self._restore(node).values
+        return self.restored(node).values
 
     def _widgets(self, node: Node) -> Mapping[str, Any]:
-        return self._restore(node).widgets
+        return self.restored(node).widgets
 
     def _without_unknown(self, graph: dict[str, Any], unknown: Mapping[str, Live]) -> None:
         """Take out unknown nodes that nothing needs. Raises MissingNodesError for the others."""

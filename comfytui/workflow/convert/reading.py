@@ -83,6 +83,10 @@ class Sheet(msgspec.Struct, frozen=True):
     outputs: tuple[Port, ...] = ()
     input_node: str = INPUT_NODE
 
+    def port(self, name: str) -> int | None:
+        """The position of the subgraph's input of this name."""
+        return next((index for index, each in enumerate(self.inputs) if each.name == name), None)
+
     def place(self, node: Node | str) -> str:
         """Where a node is, for people."""
         where = f"node {node.id} ({node.title or node.type})" if isinstance(node, Node) else node

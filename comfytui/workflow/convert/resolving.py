@@ -32,10 +32,17 @@ class Output(NamedTuple):
 
 
 class Literal(NamedTuple):
-    """A value that is known now. `copied`: from a primitive node, which can give it to a widget alone."""
+    """A value that is known now, and where it stands: in a primitive node of the sheet (which can give it to a widget
+    alone), or on the instance of this scope, for its input `port`."""
 
     value: Any
-    copied: bool = False
+    scope: Scope
+    primitive: Node | None = None
+    port: int = 0
+
+    @property
+    def copied(self) -> bool:
+        return self.primitive is not None
 
 
 class Nowhere(NamedTuple):
@@ -119,7 +126,7 @@ class Resolver:
             return Nowhere(f"link {link.id} begins at node {link.origin}, which is not in the file")
         if origin.mode == NEVER:
             # A primitive gives its value when the file is read, and not when it runs.
-            return _primitive(origin) if origin.type == PRIMITIVE else Nowhere()
+            return _primitive(scope, origin) if origin.type == PRIMITIVE else Nowhere()
         if origin.mode == BYPASS and not self.virtual(origin):
             index = bypassed(origin, link.slot, wanted)
             return Nowhere() if index is None else _Pass(scope, origin, index)
@@ -138,7 +145,7 @@ class Resolver:
         if index is not None and instance.inputs[index].link is not None:
             return _Pass(outer, instance, index)
         value = self._promotions.value(scope, slot)
-        return Nowhere() if value is NOTHING else Literal(value)
+        return Nowhere() if value is NOTHING else Literal(value, scope, port=slot)
 
     def _leave(self, inner: Scope, slot: int) -> Source | _Inside:
         """From an output of an instance to what is linked to it within."""
@@ -157,7 +164,7 @@ class Resolver:
 
     def _virtual(self, scope: Scope, origin: Node, slot: int) -> Source | _Pass:
         if origin.type == PRIMITIVE:
-            return _primitive(origin)
+            return _primitive(scope, origin)
         if origin.type in GETTERS:
             name = _first(origin)
             at: Scope | None = scope
@@ -199,7 +206,7 @@ def _first(node: Node) -> Any:
     return next(iter(node.named.values()), None) if node.named else None
 
 
-def _primitive(node: Node) -> Source:
+def _primitive(scope: Scope, node: Node) -> Source:
     if not node.values and not node.named:
         return Nowhere()
-    return Literal(_first(node), copied=True)
+    return Literal(_first(node), scope, primitive=node)

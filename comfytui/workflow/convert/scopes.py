@@ -162,38 +162,36 @@ class Promotions:
         instance = scope.instance
         if bearer is None or instance is None:
             return NOTHING
-        found = self._given(instance, scope.sheet, port, bearer)
+        name = scope.sheet.inputs[port].name
+        found = instance.named.get(name) if instance.named is not None else None
+        if found is None:
+            index = self.position(instance, scope.sheet, port, bearer)
+            found = instance.values[index] if index is not None and index < len(instance.values) else None
         return self._inner(scope, bearer) if found is None else found
 
-    def _given(self, instance: Node, sheet: Sheet, port: int, bearer: Bearer) -> Any:
-        """The value on the instance; None if it gives none."""
+    def position(self, instance: Node, sheet: Sheet, port: int, bearer: Bearer) -> int | None:
+        """Where among the values of the instance that of an input stands; None if it has no place there."""
         name = sheet.inputs[port].name
-        if instance.named is not None and instance.named.get(name) is not None:
-            return instance.named[name]
         proxies = instance.properties.get("proxyWidgets")
-        if isinstance(proxies, list):
-            for value, proxy in zip(instance.values, proxies, strict=False):
-                match proxy:
-                    case ["-1" | -1, str() as widget, *_] if widget == name:
-                        pass
-                    case [node_id, str() as widget, *_] if str(node_id) == bearer.node.id and widget == bearer.name:
-                        pass
-                    case _:
-                        continue
-                if value is not None:
-                    return value
-            return None
-        ranks = [index for index in range(len(sheet.inputs)) if self.bearer(sheet, index) is not None]
-        rank = ranks.index(port)
-        return instance.values[rank] if rank < len(instance.values) else None
+        if not isinstance(proxies, list):
+            return [index for index in range(len(sheet.inputs)) if self.bearer(sheet, index) is not None].index(port)
+        places: list[int] = []
+        for index, proxy in enumerate(proxies):
+            match proxy:
+                case ["-1" | -1, str() as widget, *_] if widget == name:
+                    places.append(index)
+                case [node_id, str() as widget, *_] if str(node_id) == bearer.node.id and widget == bearer.name:
+                    places.append(index)
+        filled = (index for index in places if index < len(instance.values) and instance.values[index] is not None)
+        return next(filled, places[0] if places else None)
 
     def _inner(self, scope: Scope, bearer: Bearer) -> Any:
         """The value of the widget within."""
         inner = scope.inside(bearer.node)
         if inner is None:
             return self._own(scope, bearer.node).get(bearer.name, NOTHING)
-        ports = [index for index, each in enumerate(inner.sheet.inputs) if each.name == bearer.name]
-        return self.value(inner, ports[0]) if ports else NOTHING
+        port = inner.sheet.port(bearer.name)
+        return NOTHING if port is None else self.value(inner, port)
 
     def overrides(self, scope: Scope, node: Node) -> Mapping[str, Any]:
         """Values that the instance around gives to widgets which are no inputs of the subgraph."""

@@ -63,6 +63,7 @@ class Restored(msgspec.Struct, frozen=True):
     values: Mapping[str, Any]
     widgets: Mapping[str, Declared]
     short: int = 0  # how many widgets got their default, because the file has no value for them
+    positions: Mapping[tuple[Kind, str], int] = {}  # where in the list of values they were; empty for those by name
     mended: str = ""
     doubts: tuple[tuple[str, str], ...] = ()  # (input, what is wrong with its value)
 
@@ -182,6 +183,7 @@ def _positions(
 ) -> tuple[Restored, int]:
     """Values by position, and how many were used. With `skip`, those that do not fit their widget are passed over."""
     position = 0
+    positions: dict[tuple[Kind, str], int] = {}
 
     def take(cell: Cell) -> Any:
         nonlocal position
@@ -192,11 +194,12 @@ def _positions(
                 position += 1
         if position >= len(given):
             return NOTHING
+        positions[cell.kind, cell.name] = position
         position += 1
         return given[position - 1]
 
     found = _read(inputs, take, forced=forced, controls=controls)
-    return found, position
+    return msgspec.structs.replace(found, positions=positions), position
 
 
 def _read(
@@ -225,7 +228,7 @@ def _read(
         return value
 
     walk(inputs, answer, forced=forced, controls=controls)
-    return Restored(values, widgets, short, "", tuple(doubts))
+    return Restored(values, widgets, short, {}, "", tuple(doubts))
 
 
 def _is_control(value: Any) -> bool:
