@@ -533,12 +533,12 @@ class Editor(Container):
     def _lines_resized(self) -> None:
         self._fit()
 
-    @work(name="fit the form", group="fit", exclusive=True)
+    @work(name="fit the form", group="fit")  # not exclusive: a form that is half made anew would never be drawn
     async def _fit(self) -> None:
         """Put as many fields on a line as there is room for."""
         width = self.query_one("#editor-lines").size.width
         shown = [list(line.fields) for line in dict.fromkeys(self._lines.values())]
         important = [field for field in self._fields.values() if field.important]
-        if not self.active or not width or self._typed or lines_of(important, width)[:MAX_LINES] == shown:
+        if not self.active or not self.size.height or not width or self._typed or lines_of(important, width)[:MAX_LINES] == shown:
             return  # what is typed and not accepted stands in the form alone: it is not made anew
         await self._rebuild()
