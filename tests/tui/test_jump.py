@@ -98,3 +98,12 @@ async def test_in_a_dialog_only_the_dialog_is_jumped_in_also_while_one_types() -
         await pilot.press("enter")
         await settle(pilot)
         assert answers[1:] == [2]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "contrast", "terminal"])
+async def test_the_letters_can_be_read(theme: str) -> None:
+    async with running(sample.busy(4), (80, 24), "2", "ctrl+g", theme=theme) as (_, app, _):
+        label = next(iter(app.screen.query(Label)))
+        segment = next(segment for segment in label.render_line(0) if segment.text.strip())
+        assert segment.style is not None and segment.style.bold
+        assert segment.style.reverse or segment.style.color != segment.style.bgcolor

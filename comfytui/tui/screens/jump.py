@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.screen import ModalScreen
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from comfytui.tui.app import Dashboard
+
+BOLD = Style(bold=True)
 
 
 class Label(Static):
@@ -33,7 +36,7 @@ class Label(Static):
         self.display = self.letters.startswith(typed)
         if self.display:
             palette = cast("Dashboard", self.app).palette
-            self.update(Text(self.letters[len(typed) :], palette.selected + palette.key))
+            self.update(Text(self.letters[len(typed) :], palette.selected + BOLD))
 
 
 class JumpScreen(ModalScreen[None]):
