@@ -27,6 +27,10 @@ _EIGHTHS = "▁▂▃▄▅▆▇"
 _LEFTS = "▏▎▍▌▋▊▉"
 
 
+Box = tuple[float, float, float, float]  # left, top, width, height
+Shapes = dict[str, list[Box]]  # by colour
+
+
 class Style(NamedTuple):
     """How a run of cells looks; colours as #rrggbb."""
 
@@ -43,28 +47,31 @@ def svg(strips: Iterable[Any], title: str, paper: str = "#101010") -> str:
     if not rows:
         raise ValueError("nothing is on the screen")
     columns = max(sum(len(text) for text, _ in row) for row in rows)
-    shapes: dict[str, list[str]] = {}
+    shapes: Shapes = {}
+    lines: Shapes = {}
     texts: list[str] = []
     for y, row in enumerate(rows):
         x = 0
         for text, style in row:
             if style.paper != paper:
-                shapes.setdefault(style.paper, []).append(_box(x * WIDE, y * HIGH, len(text) * WIDE, HIGH))
+                _add(shapes, style.paper, (x * WIDE, y * HIGH, len(text) * WIDE, HIGH))
             x += len(text)
     for y, row in enumerate(rows):
         x = 0
         for text, style in row:
-            texts += _letters(text, style, x, y, shapes)
+            texts += _letters(text, style, x, y, shapes, lines)
             x += len(text)
     wide, high = columns * WIDE + 2 * MARGIN, len(rows) * HIGH + 2 * MARGIN
-    paths = [f'<path fill="{colour}" d="{"".join(parts)}"/>' for colour, parts in shapes.items()]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" role="img">',
             f"<title>{escape(title)}</title>",
             f'<rect width="{wide}" height="{high}" rx="6" fill="{paper}"/>',
             f'<g transform="translate({MARGIN} {MARGIN})" shape-rendering="crispEdges">',
-            *paths,
+            *_paths(shapes),
+            "</g>",
+            f'<g transform="translate({MARGIN} {MARGIN})">',
+            *_paths(lines),  # smoothed: a thin line must not vanish where the picture is made smaller
             "</g>",
             f'<g transform="translate({MARGIN} {MARGIN})" xml:space="preserve" font-size="{SIZE}"'
             ' font-family="DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace">',
@@ -125,17 +132,31 @@ def _mixed(one: str, other: str) -> str:
     return "#" + "".join(f"{(a * 6 + b * 4) // 10:02x}" for a, b in pairs)
 
 
-def _box(x: float, y: float, wide: float, high: float) -> str:
-    return f"M{x:g} {y:g}h{wide:g}v{high:g}h{-wide:g}z"
+def _add(shapes: Shapes, colour: str, box: Box) -> None:
+    """A box; as a part of the one before where it goes on to the right of it."""
+    boxes = shapes.setdefault(colour, [])
+    if boxes:
+        x, y, wide, high = boxes[-1]
+        if (box[1], box[3]) == (y, high) and x <= box[0] <= x + wide:
+            boxes[-1] = (x, y, max(wide, box[0] + box[2] - x), high)
+            return
+    boxes.append(box)
 
 
-def _letters(text: str, style: Style, column: int, row: int, shapes: dict[str, list[str]]) -> Iterator[str]:
-    """The text of a run; what can be drawn as a shape goes to `shapes` instead."""
+def _paths(shapes: Shapes) -> Iterator[str]:
+    for colour, boxes in shapes.items():
+        d = "".join(f"M{x:g} {y:g}h{wide:g}v{high:g}h{-wide:g}z" for x, y, wide, high in boxes)
+        yield f'<path fill="{colour}" d="{d}"/>'
+
+
+def _letters(text: str, style: Style, column: int, row: int, shapes: Shapes, lines: Shapes) -> Iterator[str]:
+    """The text of a run; what can be drawn goes to `shapes`, or to `lines`, instead."""
     word, start = "", 0
     for place, cell in enumerate([*text, " ", " "]):
         parts = None if place >= len(text) else _shape(cell, (column + place) * WIDE, row * HIGH)
         if parts is not None:
-            shapes.setdefault(style.ink, []).extend(parts)
+            for box in parts:
+                _add(lines if cell in _LINES else shapes, style.ink, box)
         letter = cell if parts is None else " "
         # Words that a single blank divides are one text; more are a gap, and a shape always is one.
         if letter == " " and (parts is not None or not word or word.endswith(" ")):
@@ -149,7 +170,7 @@ def _letters(text: str, style: Style, column: int, row: int, shapes: dict[str, l
     if word.strip():
         yield _text(word.rstrip(), style, column + start, row)
     if style.under and text.strip():
-        shapes.setdefault(style.ink, []).append(_box(column * WIDE, row * HIGH + HIGH - 2, len(text) * WIDE, 1))
+        _add(lines, style.ink, (column * WIDE, row * HIGH + HIGH - 2, len(text) * WIDE, 1))
 
 
 def _text(word: str, style: Style, column: int, row: int) -> str:
@@ -159,19 +180,19 @@ def _text(word: str, style: Style, column: int, row: int) -> str:
     return f'<text x="{column * WIDE}" y="{row * HIGH + 13}" fill="{style.ink}"{looks}{length}>{shown}</text>'
 
 
-def _shape(letter: str, x: int, y: int) -> list[str] | None:
+def _shape(letter: str, x: int, y: int) -> list[Box] | None:
     """Blocks and lines as boxes, None for what is a letter."""
     if letter == "█":
-        return [_box(x, y, WIDE, HIGH)]
+        return [(x, y, WIDE, HIGH)]
     if letter == "▀":
-        return [_box(x, y, WIDE, HIGH / 2)]
+        return [(x, y, WIDE, HIGH / 2)]
     if letter == "▐":
-        return [_box(x + WIDE / 2, y, WIDE / 2, HIGH)]
+        return [(x + WIDE / 2, y, WIDE / 2, HIGH)]
     if letter in _EIGHTHS:
         high = round(HIGH * (_EIGHTHS.index(letter) + 1) / 8) if letter != "▄" else HIGH / 2
-        return [_box(x, y + HIGH - high, WIDE, high)]
+        return [(x, y + HIGH - high, WIDE, high)]
     if letter in _LEFTS:
-        return [_box(x, y, _LEFTS.index(letter) + 1, HIGH)]
+        return [(x, y, _LEFTS.index(letter) + 1, HIGH)]
     if letter not in _LINES:
         return None
     parts = []
@@ -180,10 +201,10 @@ def _shape(letter: str, x: int, y: int) -> list[str] | None:
         middle_x, middle_y = x + WIDE // 2, y + HIGH // 2
         parts.append(
             {
-                "u": _box(middle_x, y, thick, HIGH // 2 + thick),
-                "d": _box(middle_x, middle_y, thick, HIGH // 2),
-                "l": _box(x, middle_y, WIDE // 2 + thick, thick),
-                "r": _box(middle_x, middle_y, WIDE // 2, thick),
+                "u": (middle_x, y, thick, HIGH // 2 + thick),
+                "d": (middle_x, middle_y, thick, HIGH // 2),
+                "l": (x, middle_y, WIDE // 2 + thick, thick),
+                "r": (middle_x, middle_y, WIDE // 2, thick),
             }[side.lower()]
         )
     return parts
