@@ -177,8 +177,13 @@ class Editor(Container):
             self._lines.update({field.place: widget for field in line})
         holder = self.query_one(FormLines)
         async with self._building, self.batch():
-            await holder.remove_children()
+            old, place = list(holder.children), self._focused_place()
             await holder.mount_all(widgets)
+            # The new field has the keys before the old one goes: none falls between the two.
+            new = self._lines[place].editor(place) if place is not None and place in self._lines else None
+            if new is not None:
+                self.screen.set_focus(new, scroll_visible=False)
+            await holder.remove_children(old)
 
     def _focused_place(self) -> Place | None:
         field = getattr(self.screen.focused, "field", None)
@@ -426,11 +431,15 @@ class Editor(Container):
         self.query_one(MoreInputs).move_to(place)
 
     def _focus(self, place: Place) -> None:
-        line = self._lines.get(place)
-        editor = line.editor(place) if line is not None else None
-        if editor is not None:
-            # Later, because a pane that was hidden until now takes no focus before the next layout.
-            self.call_after_refresh(editor.focus)
+        # Later, because a pane that was hidden until now takes no focus before the next layout; and the form may have
+        # been made anew by then, so the editor is looked up then.
+        def focus() -> None:
+            line = self._lines.get(place)
+            if line is not None and (editor := line.editor(place)) is not None:
+                editor.focus()
+
+        if place in self._lines:
+            self.call_after_refresh(focus)
 
     # Drawing
 
@@ -539,6 +548,12 @@ class Editor(Container):
         width = self.query_one("#editor-lines").size.width
         shown = [list(line.fields) for line in dict.fromkeys(self._lines.values())]
         important = [field for field in self._fields.values() if field.important]
-        if not self.active or not self.size.height or not width or self._typed or lines_of(important, width)[:MAX_LINES] == shown:
+        if (
+            not self.active
+            or not self.size.height
+            or not width
+            or self._typed
+            or lines_of(important, width)[:MAX_LINES] == shown
+        ):
             return  # what is typed and not accepted stands in the form alone: it is not made anew
         await self._rebuild()
