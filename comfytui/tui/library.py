@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ MAX_FILES: Final = 20_000  # a folder of more is somebody's home; the list says 
 MAX_DEPTH: Final = 6  # folders in folders
 MAX_LISTED_BYTES: Final = 8 << 20  # larger ones are read when they are opened, not to list them
 SERVER: Final = "server"  # the group of the server's own files
+UI_FORM: Final = "this is the UI format, which cannot be queued as it is"
 UI_FIX: Final = "It cannot be queued from here. In ComfyUI: File → Export (API), or open a picture that it made"
 
 
@@ -124,7 +125,7 @@ def of_bytes(entry: Entry, data: bytes) -> Entry:
     try:
         found = document.parse(data, entry.path.name)
     except WorkflowError as error:
-        return _unusable(entry, error, data)
+        return _unusable(entry, error)
     return _usable(entry, found)
 
 
@@ -182,6 +183,8 @@ def _read(entry: Entry, limit: int) -> Entry:
 
 
 def _usable(entry: Entry, found: Document) -> Entry:
+    if found.form == "ui":
+        return _of_page(entry, found.workflow or {})
     clean = sanitize.json_value(found.graph)
     models = dict.fromkeys(
         value
@@ -199,24 +202,19 @@ def _usable(entry: Entry, found: Document) -> Entry:
     )
 
 
-def _unusable(entry: Entry, error: WorkflowError, data: bytes | None = None) -> Entry:
-    """Why it cannot be run; of a workflow in UI form also what it is about."""
-    why = sanitize.line(f"{error.place}: {error.problem}" if error.place else error.problem)
-    bad = msgspec.structs.replace(entry, error=why, fix=sanitize.line(error.fix))
-    if "UI format" not in error.problem:
-        return bad
-    try:
-        value = sanitize.json_value(msgspec.json.decode(entry.path.read_bytes() if data is None else data))
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return bad
-    seen = ui_form(value, entry.path.stem) or ui_form(
-        value.get("workflow") if isinstance(value, dict) else None, entry.path.stem
-    )
+def _of_page(entry: Entry, workflow: dict[str, Any]) -> Entry:
+    """What a workflow in UI form is about, as far as it can be told without a server."""
+    entry = msgspec.structs.replace(entry, form="ui", error=UI_FORM, fix=UI_FIX)
+    seen = ui_form(sanitize.json_value(workflow), entry.path.stem)
     if seen is None:
-        return bad
-    return msgspec.structs.replace(
-        bad, form="ui", fix=UI_FIX, facts=seen.facts, classes=seen.classes, models=seen.models
-    )
+        return entry
+    return msgspec.structs.replace(entry, facts=seen.facts, classes=seen.classes, models=seen.models)
+
+
+def _unusable(entry: Entry, error: WorkflowError) -> Entry:
+    """Why it cannot be run."""
+    why = sanitize.line(f"{error.place}: {error.problem}" if error.place else error.problem)
+    return msgspec.structs.replace(entry, error=why, fix=sanitize.line(error.fix))
 
 
 def _at_home(path: Path) -> str:

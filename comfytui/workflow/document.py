@@ -1,75 +1,111 @@
-"""Reads workflow documents, in every form in which an API graph is found, and writes them."""
+"""Reads workflow documents, in every form in which a workflow is found, and writes them."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
-from comfytui.workflow import png
+from comfytui.workflow import embedded
+from comfytui.workflow.embedded import Embedded, Parameters
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Graph
+from comfytui.workflow.json_text import MAX_BYTES, kept, loads
+from comfytui.workflow.nodes import MAX_NODES, NO_NODES, checked
 
-MAX_BYTES = 64 * 1024 * 1024  # of a JSON file; the largest published workflows have about 2 MB
-MAX_PICTURE = 512 * 1024 * 1024
-MAX_DEPTH = 64  # of lists and objects in one another; real inputs have less than ten
-MAX_NODES = 20_000
-
-EXPORT = "Export it in the API format (in ComfyUI's menu: File → Export (API)), or use a picture that it made"
-NO_NODES = "Give a workflow in the API format: an object of nodes, each with class_type and inputs"
+MAX_PICTURE = 512 * 1024 * 1024  # bytes of what is read whole, as from standard input; files are read by seeking
+SUFFIXES = (".json", *embedded.SUFFIXES)  # of the files that can be read
+ONE = "Keep one entry of it"
+OTHER = "Use one that ComfyUI saved with its metadata, or the workflow's JSON file"
+PARAMETERS = ("parameters", "usercomment", "comment", "description", "imagedescription")
+COMMENTS = ("comment", "metadata", "description", "usercomment", "imagedescription")  # where tools put both forms
+PROGRAMS = {
+    "invokeai_metadata": "InvokeAI",
+    "invokeai_graph": "InvokeAI",
+    "sd-metadata": "InvokeAI",
+    "dream": "InvokeAI",
+    "fooocus_scheme": "Fooocus",
+    "draw things": "Draw Things",
+}
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A workflow as it was found. `graph` is in API format, and well-formed: every node has a class and inputs."""
+    """A workflow as it was found: to be run (`graph`), to be edited in a browser (`workflow`), or both.
+
+    `graph` is in API format and well-formed: every node has a class and inputs. It is empty if only the UI form was
+    found, which `workflow.convert` makes a graph of, given the server's declarations.
+    """
 
     name: str  # of the file, without its folder
     graph: dict[str, Any]
-    workflow: dict[str, Any] | None = None  # in UI format, if the document carried it too
-    source: str = "api"  # api | post body | history | queue | picture
+    workflow: dict[str, Any] | None = None  # in UI format
+    source: str = "api"  # api | ui | post body | history | queue | picture | film | sound | scene | file
+    parameters: Parameters | None = None  # what another program wrote beside it
+
+    @property
+    def form(self) -> str:
+        """`api` if it can be run as it is, `ui` if it must be converted first."""
+        return "api" if self.graph else "ui"
 
 
-def read(path: Path | str) -> Document:
-    """Read a file: JSON in API format, a saved POST body, a history entry, or a picture with metadata.
+class NotAWorkflowError(WorkflowError):
+    """A picture of another program: it tells its `parameters`, and no workflow."""
 
-    Raises WorkflowError for everything that can be wrong with it, also if it cannot be opened.
+    parameters: Parameters
+
+    def named(self, name: str) -> NotAWorkflowError:
+        """The same error, with the document's name."""
+        return _of_another(self.parameters, self.problem, name)
+
+
+def read(source: Path | str | bytes, name: str = "") -> Document:
+    """The workflow in a file (a path) or in bytes. `name` is kept and used in errors; the file's own by default.
+
+    Read are JSON in the API format or the UI format, a body of POST /prompt, an entry of the history or of the queue, and
+    what pictures, films, sounds and saved latents carry (see `embedded`). Of these only headers are read. A file that
+    carries both forms gives both.
+
+    Raises WorkflowError for everything that can be wrong with it, also if it cannot be opened; NotAWorkflowError if it
+    has the parameters of another program.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise WorkflowError("not a file", name=path.name, fix="Give the path of a workflow file")
-        if size > MAX_PICTURE:
-            raise WorkflowError(
-                f"{size / 2**20:.0f} MiB is too large for a workflow", name=path.name, fix="Is it the right file?"
-            )
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise WorkflowError("no such file", name=str(path), fix="Check the path") from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise WorkflowError(f"cannot be read: {reason}", name=path.name, fix="Check the path") from error
-    return parse(data, path.name)
+    if isinstance(source, bytes):
+        return parse(source, name or "the given bytes")
+    path = Path(source)
+    name = name or path.name
+    with _opened(path) as file:
+        return _found(file, os.fstat(file.fileno()).st_size, name)
 
 
 def parse(data: bytes, name: str) -> Document:
     """The document in these bytes. `name` is used in errors and kept. Raises WorkflowError, and nothing else."""
-    try:
-        if data.startswith(png.SIGNATURE):
-            return _from_texts(_png_texts(data), name)
-        if data[:4] == b"RIFF" or data[:2] == b"\xff\xd8":
-            return _from_texts(_exif_texts(data), name)
-        if len(data) > MAX_BYTES:
-            raise WorkflowError(f"larger than {MAX_BYTES // 2**20} MiB", fix="Is it the right file?")
-        return _from_json(_loads(data), name)
-    except WorkflowError as error:
-        raise error.named(name) from error
+    return _found(BytesIO(data), len(data), name)
+
+
+def read_stream(stream: BinaryIO, name: str = "stdin") -> Document:
+    """The document that standard input, or any other stream, holds. Raises WorkflowError."""
+    data = stream.read(MAX_PICTURE + 1)
+    if len(data) > MAX_PICTURE:
+        raise WorkflowError(f"larger than {MAX_PICTURE >> 20} MiB", name=name, fix="Give the path of the file instead")
+    return parse(data, name)
+
+
+def embedded_in(source: Path | str | bytes) -> Embedded | None:
+    """All texts that a picture or the like carries, also where no workflow is among them; None for other files.
+
+    Raises WorkflowError if it cannot be opened.
+    """
+    if isinstance(source, bytes):
+        return embedded.find(BytesIO(source), len(source))
+    with _opened(Path(source)) as file:
+        return embedded.find(file, os.fstat(file.fileno()).st_size)
 
 
 def write(path: Path | str, graph: Graph, *, overwrite: bool = False) -> Path:
@@ -99,48 +135,74 @@ def write(path: Path | str, graph: Graph, *, overwrite: bool = False) -> Path:
     return path
 
 
-def _loads(data: bytes | str) -> Any:
-    """JSON as it is found in the wild: with a byte-order mark, with NaN in what old servers left in metadata."""
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file; a pipe or a device could keep us waiting, or never end."""
     try:
-        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-    except UnicodeDecodeError as error:
-        raise WorkflowError(
-            "not text", place=f"byte {error.start}", fix="Give a JSON file, or a picture that ComfyUI made"
-        ) from error
-    if not text.strip():
-        raise WorkflowError("empty", fix=NO_NODES)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-        problem = "ends in the middle: the file is incomplete" if cut else f"not JSON: {error.msg}"
-        fix = "Save or copy it again" if cut else "Give a JSON file, or a picture that ComfyUI made"
-        raise WorkflowError(problem, place=f"line {error.lineno}, column {error.colno}", fix=fix) from error
-    except RecursionError as error:
-        raise WorkflowError("lists and objects are nested too deeply for a workflow", fix="Export it again") from error
-    except ValueError as error:  # an integer of thousands of digits
-        raise WorkflowError(f"a number in it is too large: {error}", fix="Export it again") from error
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise WorkflowError("not a file", name=path.name, fix="Give the path of a workflow file")
+        file = path.open("rb", buffering=0)  # headers are a few bytes each, far from one another
+    except FileNotFoundError as error:
+        raise WorkflowError("no such file", name=str(path), fix="Check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise WorkflowError(f"cannot be read: {reason}", name=path.name, fix="Check the path") from error
+    with file:
+        yield file
 
 
-def _from_json(found: Any, name: str, source: str = "api") -> Document:
+def _found(file: BinaryIO, size: int, name: str) -> Document:
+    try:
+        carried = embedded.find(file, size)
+        if carried is not None:
+            return _from_embedded(carried, name)
+        if size > MAX_BYTES:
+            raise WorkflowError(
+                f"{size / 2**20:.0f} MiB is too large: larger than {MAX_BYTES >> 20} MiB", fix="Is it the right file?"
+            )
+        file.seek(0)
+        return _from_json(loads(_whole(file, size)), name)
+    except WorkflowError as error:
+        raise error.named(name) from error
+    except OSError as error:
+        raise WorkflowError(f"cannot be read: {error.strerror or error}", name=name, fix="Check the disk") from error
+
+
+def _whole(file: BinaryIO, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := file.read(size - len(data))):  # unbuffered reads can be short
+        data += more
+    return data
+
+
+def _from_json(found: Any, name: str, source: str = "") -> Document:
     match found:
-        case {"nodes": list(), "links": list()} | {"nodes": list(), "version": _}:
-            raise WorkflowError("this is the UI format, which cannot be queued as it is", fix=EXPORT)
+        case {"nodes": list()}:
+            return Document(name, {}, _workflow(found), source or "ui")
         case {"prompt": dict() as graph}:
             workflow = found.get("workflow") or _ui(found.get("extra_data"))
-            return _document(name, graph, workflow, "post body" if source == "api" else source)
+            return _document(name, graph, workflow, source or "post body")
         case {"prompt": list() as item} | ([_, str(), dict(), *_] as item):
-            return _from_item(item, name, "history" if isinstance(found, dict) else "queue")
+            return _from_item(item, name, source or ("history" if isinstance(found, dict) else "queue"))
         case {"prompt": str() as text}:  # metadata saved as text within JSON
-            return _from_json({**found, "prompt": _loads(text)}, name, source)
-        case {"workflow": {"nodes": list()}}:
-            raise WorkflowError("it holds the UI format only, which cannot be queued as it is", fix=EXPORT)
+            return _from_json({**found, "prompt": loads(text)}, name, source)
+        case {"workflow": str() as text}:
+            return _from_json({**found, "workflow": loads(text)}, name, source)
+        case {"workflow": {"prompt": dict()} as body}:  # of /api/jobs
+            return _from_json(body, name, source or "history")
+        case {"workflow": {"nodes": list()} as workflow}:
+            return Document(name, {}, _workflow(workflow), source or "ui")
+        case {"queue_running": list() as running, "queue_pending": list() as pending}:
+            items = [*running, *pending]
+            if len(items) != 1 or not isinstance(items[0], list):
+                raise WorkflowError(f"a queue of {len(items)} jobs, not one workflow", fix=ONE)
+            return _from_item(items[0], name, "queue")
         case dict() if found and all(_is_history_entry(value) for value in found.values()):
             if len(found) > 1:
-                raise WorkflowError(f"a history of {len(found)} jobs, not one workflow", fix="Keep one entry of it")
+                raise WorkflowError(f"a history of {len(found)} jobs, not one workflow", fix=ONE)
             return _from_item(next(iter(found.values()))["prompt"], name, "history")
         case dict():
-            return _document(name, found, None, source)
+            return _document(name, found, None, source or "api")
     raise WorkflowError("has no nodes", fix=NO_NODES)
 
 
@@ -163,100 +225,62 @@ def _ui(extra_data: Any) -> Any:
     return None
 
 
-def _document(name: str, graph: dict[str, Any], workflow: Any, source: str) -> Document:
-    """Check the form of every node, so that whoever gets a Document need not."""
-    if not graph:
-        raise WorkflowError("has no nodes", fix=NO_NODES)
-    if len(graph) > MAX_NODES:
-        raise WorkflowError(f"has {len(graph)} nodes, and no workflow has more than {MAX_NODES}")
-    nodes = {node_id: node for node_id, node in graph.items() if isinstance(node, dict) and "class_type" in node}
-    if not nodes:
-        raise WorkflowError("has no nodes", fix=NO_NODES)
-    for node_id, node in graph.items():
-        place = f"node {node_id[:80]}"
-        if node_id not in nodes:
-            # Some exporters add comments or a version beside the nodes; the server would refuse the whole prompt.
-            raise WorkflowError("is not a node: it has no class_type", place=place, fix="Remove it, or export it again")
-        if not isinstance(node["class_type"], str) or not node["class_type"]:
-            raise WorkflowError("class_type is not a name", place=place, fix="Export the workflow again")
-        if not isinstance(node.get("inputs", {}), dict):
-            raise WorkflowError("inputs is not an object", place=place, fix="Export the workflow again")
-    clean = {node_id: _node(node_id, node) for node_id, node in nodes.items()}
-    return Document(name=name, graph=clean, workflow=workflow if isinstance(workflow, dict) else None, source=source)
+def _document(name: str, graph: Mapping[str, Any], workflow: Any, source: str) -> Document:
+    carried = None
+    if isinstance(workflow, str):
+        with contextlib.suppress(WorkflowError):
+            workflow = loads(workflow)
+    if isinstance(workflow, dict):
+        # The UI form is only carried along: a damaged one must not keep the graph from running.
+        with contextlib.suppress(WorkflowError):
+            carried = _workflow(workflow)
+    return Document(name, checked(graph), carried, source)
 
 
-def _node(node_id: str, node: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a node that mean something. `is_changed` is dropped: servers leave NaN in it, and ignore it."""
-    _sendable(node_id, node["class_type"], f"node {node_id[:80]}")
-    inputs = dict(node.get("inputs", {}))
-    for key, value in inputs.items():
-        _sendable(key, value, f"node {node_id[:80]}, input {key[:80]}")
-    kept: dict[str, Any] = {"inputs": inputs, "class_type": node["class_type"]}
-    meta = node.get("_meta")
-    if isinstance(meta, dict):
-        _sendable("", meta, f"node {node_id[:80]}, _meta")
-        kept["_meta"] = meta
-    return kept
+def _workflow(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow in UI form, as it can be sent. What its nodes say is for the conversion to judge."""
+    nodes = found.get("nodes")
+    if isinstance(nodes, list) and len(nodes) > MAX_NODES:
+        raise WorkflowError(f"has {len(nodes)} nodes, and no workflow has more than {MAX_NODES}")
+    result: dict[str, Any] = kept(found)
+    return result
 
 
-def _sendable(key: str, value: Any, place: str) -> None:
-    """Refuse what cannot be sent as JSON in UTF-8: NaN, lone surrogates, endless nesting. Iterative on purpose."""
-    waiting: list[tuple[Any, int]] = [(key, 0), (value, 0)]
-    while waiting:
-        each, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise WorkflowError("is nested too deeply", place=place, fix="Export the workflow again")
-        if isinstance(each, float) and not math.isfinite(each):
-            raise WorkflowError(f"{each} is not a number that can be sent", place=place, fix="Give a finite number")
-        if isinstance(each, str):
-            try:
-                each.encode()
-            except UnicodeEncodeError as error:
-                raise WorkflowError("holds half a character", place=place, fix="Write the text again") from error
-        elif isinstance(each, dict):
-            waiting.extend((part, depth + 1) for pair in each.items() for part in pair)
-        elif isinstance(each, list):
-            waiting.extend((part, depth + 1) for part in each)
+def _from_embedded(carried: Embedded, name: str) -> Document:
+    """`prompt` is what really ran; both are kept."""
+    texts = carried.texts
+    parameters = next((each for key in PARAMETERS if (each := embedded.parameters(texts.get(key, "")))), None)
+    if parameters is None and "parameters" in texts:
+        parameters = Parameters(texts["parameters"])
+    problem: WorkflowError | None = carried.damage
+    document: Document | None = None
+    for key in ("prompt", "workflow", *COMMENTS):
+        text = texts.get(key, "")
+        if not text.lstrip().startswith(("{", "[")):
+            continue
+        try:
+            found: Any = loads(text)
+            if key == "prompt":
+                found = {"prompt": found, "workflow": texts.get("workflow")}
+            document = _from_json(found, name, carried.name)
+            break
+        except WorkflowError as error:
+            where = f"the text {key!r}, {error.place}" if error.place else f"the text {key!r}"
+            problem = problem or WorkflowError(error.problem, place=where, fix=error.fix)
+    if document is not None:
+        return msgspec.structs.replace(document, parameters=parameters)
+    if parameters is not None:
+        raise _of_another(parameters, f"the {carried.name} holds parameters of another program, and no workflow")
+    if problem is not None:
+        raise problem
+    for key, program in PROGRAMS.items():
+        if key in texts:
+            raise WorkflowError(f"the {carried.name} is from {program}: it holds no workflow", fix=OTHER)
+    raise WorkflowError(f"the {carried.name} holds no workflow", fix=OTHER)
 
 
-def _png_texts(data: bytes) -> dict[str, str]:
-    try:
-        return png.texts(data)
-    except ValueError as error:
-        raise WorkflowError(str(error), fix="Use another picture, or the workflow's JSON file") from error
-
-
-def _exif_texts(data: bytes) -> dict[str, str]:
-    """The `prompt:` and `workflow:` strings that ComfyUI writes to the EXIF of WEBP (and tools to that of JPEG)."""
-    import io
-
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=("WEBP", "JPEG")) as picture:
-            strings = [value for value in picture.getexif().values() if isinstance(value, str)]
-    except Exception as error:  # Pillow raises whatever its plugins do on a damaged file: SyntaxError, struct.error, …
-        raise WorkflowError(f"the picture cannot be read: {error}", fix="Use another picture") from error
-    found: dict[str, str] = {}
-    for text in strings:
-        key, colon, rest = text.partition(":")
-        if colon and key in ("prompt", "workflow") and len(rest) <= png.MAX_TEXT:
-            found.setdefault(key, rest)
-    return found
-
-
-def _from_texts(texts: Mapping[str, str], name: str) -> Document:
-    """`prompt` is what really ran, so it is preferred to `workflow`."""
-    if "prompt" in texts:
-        graph = _loads(texts["prompt"])
-        workflow: Any = None
-        if "workflow" in texts:
-            # The UI form is only carried along: a damaged one must not keep the prompt from running again.
-            with contextlib.suppress(WorkflowError):
-                workflow = _loads(texts["workflow"])
-        return _from_json({"prompt": graph, "workflow": workflow}, name, "picture")
-    if "workflow" in texts:
-        raise WorkflowError("the picture holds the UI format only, which cannot be queued as it is", fix=EXPORT)
-    if "parameters" in texts:
-        raise WorkflowError("the picture holds parameters of another program, and no workflow", fix=EXPORT)
-    raise WorkflowError("the picture holds no workflow", fix="Use a picture that ComfyUI saved with its metadata")
+def _of_another(parameters: Parameters, problem: str, name: str = "") -> NotAWorkflowError:
+    fix = "Set its prompt and values in a workflow of your own; comfytui inspect shows them"
+    error = NotAWorkflowError(problem, name=name, fix=fix)
+    error.parameters = parameters
+    return error
