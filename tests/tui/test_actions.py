@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ COMMON = {
     "seeds": ("widgets.form", "SeedModes"),
     "gallery": ("widgets.gallery", "Gallery"),
     "compare": ("screens.history_compare", "CompareScreen"),
+    "files": ("widgets.file_dialog", "FileDialog"),
     "outputs": ("widgets.outputs_dialog", "OutputsDialog"),
 }
 
@@ -95,3 +97,14 @@ def test_keys_are_shown_as_a_person_writes_them(keys: str, shown: list[str]) -> 
 def test_a_users_key_is_shown_in_place_of_ours() -> None:
     action = ACTIONS[0]
     assert actions.shown_keys(action, {action.id: "ctrl+b"}) == ["ctrl+b"]
+
+
+def test_no_key_is_bound_past_the_table() -> None:
+    """A binding without an id could be neither rebound nor explained."""
+    root = Path(__file__).parents[2] / "comfytui" / "tui"
+    found = [
+        p.name
+        for p in root.rglob("*.py")
+        if p.parent.name != "actions" and re.search(r"\bBinding\(", p.read_text("utf-8"))
+    ]
+    assert not found

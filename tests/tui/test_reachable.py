@@ -158,6 +158,12 @@ def _jump() -> Any:
     return JumpScreen()
 
 
+def _files() -> Any:
+    from comfytui.tui.widgets.file_dialog import FileDialog
+
+    return FileDialog("a picture", "", (".png",))
+
+
 def _outputs() -> Any:
     from comfytui.tui.widgets.outputs_dialog import OutputsDialog
 
@@ -177,7 +183,7 @@ async def _compare(app: Dashboard) -> Any:
 
 DIALOGS: dict[str, Callable[[], Any]] = {
     "help": _help, "jump": _jump, "dialog": _text, "typing": _pick, "confirm": _confirm, "text": _text, "pick": _pick,
-    "outputs": _outputs,
+    "outputs": _outputs, "files": _files,
 }  # fmt: skip
 
 

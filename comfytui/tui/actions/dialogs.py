@@ -15,6 +15,7 @@ FORM = "form"  # the editors of a workflow's inputs
 SEEDS = "seeds"  # the three words beside a seed
 GALLERY = "gallery"  # thumbnails side by side
 COMPARE = "compare"  # two jobs side by side
+FILES = "files"  # a file of this disk is chosen
 OUTPUTS = "outputs"  # the list of what a job made
 
 # Target → how the help and docs/keys.md call it.
@@ -30,6 +31,7 @@ TITLES: dict[str, str] = {
     FORM: "In the editor of a workflow",
     SEEDS: "On the mode of a seed",
     COMPARE: "Two jobs side by side",
+    FILES: "Choosing a file",
     OUTPUTS: "In the list of a job's outputs",
 }
 
@@ -86,6 +88,7 @@ DIALOGS = (
     _quiet("compare.before", "pictures before", "left_square_bracket", "Pictures before.", COMPARE, "picture(-1)"),
     _quiet("compare.swap", "swap", "x", "Let the two change sides.", COMPARE, "swap"),
     _quiet("compare.copy", "copy", "y", "Copy the differences.", COMPARE, "copy"),
+    _quiet("files.complete", "complete", "tab", "Complete what is typed.", FILES, "complete", True),
     _quiet("outputs.save", "save", "s", "Save what is marked, or the selected one.", OUTPUTS, "save"),
     _quiet("outputs.copy", "copy", "y", "Copy the names, or the text.", OUTPUTS, "copy"),
 )  # fmt: skip

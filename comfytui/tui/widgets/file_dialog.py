@@ -12,12 +12,12 @@ import msgspec
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from comfytui.client import sanitize
+from comfytui.tui import actions
 from comfytui.tui.fuzzy import ranked
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.node_line import marked
@@ -78,14 +78,7 @@ def split(typed: str) -> tuple[Path, str]:
 class FileDialog(ModalScreen[Path | None]):
     """Answers with the path of a file that is there, None when it was left."""
 
-    BINDINGS: ClassVar = [
-        Binding("escape", "leave", "leave"),
-        Binding("tab", "complete", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("pageup", "move(-10)", show=False, priority=True),
-        Binding("pagedown", "move(10)", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar = [*actions.bindings("typing"), *actions.bindings("pick"), *actions.bindings("files")]
     CSS = """
     FileDialog .dialog { width: 90; max-width: 95%; height: 80%; max-height: 26; }
     FileDialog LineList { scrollbar-size: 1 1; }
