@@ -105,13 +105,21 @@ class Told:
 def _pieces(lines: Iterable[str]) -> list[Any]:
     from comfytui.client.messages import LogPiece
 
-    pieces = []
-    for number, line in enumerate(lines):
+    names: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        """The same short id for the same job, in every run another one for each."""
+        return names.setdefault(found[0][:8], f"{0x4D1C2B7E + len(names) * 0x1F3A5B7:08x}")
+
+    pieces, at = [], 0.0
+    for line in lines:
         text = re.sub(r"(/[\w.+-]+)+/", "…/", line)
-        text = re.sub(r"\b\d+(\.\d+)? ?(s|ms|MB|GB|it/s|seconds)\b", lambda m: f"0.4 {m[2]}", text)
-        text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "4d1c2b7e", text)
+        text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f-]{22})?\b", name, text)
+        text = re.sub(r"\b\d+(\.\d+)? ?(s|seconds)\b", lambda m: f"3.4 {m[2]}", text)
+        text = re.sub(r"\b\d+(\.\d+)? ?(ms|MB|GB|it/s)\b", lambda m: f"12 {m[2]}", text)
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8188", text)
-        pieces.append(LogPiece(text + "\n", f"2026-01-15T14:{20 + number // 60 % 40:02}:{number % 60:02}.120000"))
+        at += 3.4 if " after " in text else 0.6
+        pieces.append(LogPiece(text + "\n", f"2026-01-15T14:{20 + int(at // 60):02}:{at % 60:09.6f}"))
     return pieces
 
 

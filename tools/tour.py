@@ -67,7 +67,7 @@ SCENES: dict[str, Scene] = {
     "live-failed": Scene("live", ("1",), (120, 30), "failed"),
     "queue": Scene("queue", ("2", "j", "j"), (120, 26)),
     "history": Scene("history", ("3",), state="idle"),
-    "compare": Scene("history", ("3", "space", "l", "space", "c"), state="idle"),
+    "compare": Scene("history", ("3", "space", "space", "c"), state="idle"),
     "nodes": Scene("nodes", ("4", "slash", *"ksampler", "enter"), (120, 30), "idle"),
     "workflows": Scene("workflows", ("5",), (120, 30), "idle"),
     "editor": Scene("workflows", (), (120, 30), "idle", "txt2img-demo.json"),
@@ -304,6 +304,7 @@ async def _take_all(url: str, names: list[str], home: str) -> None:
     stage = await prepare(url, home)
     PICTURES.mkdir(exist_ok=True)
     for name in names:
+        os.environ["COMFYTUI_STATE_DIR"] = f"{home}/state/{name}"  # nothing of the picture before is remembered
         text = await take(stage, name, SCENES[name])
         _path(name).write_text(text, encoding="utf-8")
         print(f"docs/tour/{name}.svg  {len(text) / 1000:.0f} kB", flush=True)

@@ -48,22 +48,15 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda docs: (docs / "index.md").write_text("# x\n[a](nowhere.md)\n"), "nowhere.md"),
-        (lambda docs: (docs / "index.md").write_text("# x\n[a](engine.md#nowhere)\n"), "#nowhere"),
-        (lambda docs: (docs / "lost.md").write_text("# In no menu\n"), "lost.md"),
-    ],
-    ids=["a link to nothing", "an anchor that is not there", "a page in no menu"],
-)
-def test_what_is_broken_fails_the_build(change: object, said: str, tmp_path: Path) -> None:
+def test_what_is_broken_fails_the_build(tmp_path: Path) -> None:
     shutil.copytree(DOCS, tmp_path / "docs")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
-    change(tmp_path / "docs")  # type: ignore[operator]
+    (tmp_path / "docs" / "index.md").write_text("# x\n[a](nowhere.md)\n[b](engine.md#nowhere)\n", encoding="utf-8")
+    (tmp_path / "docs" / "lost.md").write_text("# In no menu\n", encoding="utf-8")
     done = build(tmp_path / "mkdocs.yml", tmp_path / "site")
     assert done.returncode != 0
-    assert said in done.stderr
+    for said in ("'nowhere.md'", "#nowhere", "lost.md"):
+        assert said in done.stderr, said
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
