@@ -70,6 +70,14 @@ class Listener(msgspec.Struct, frozen=True):
         return f"port {self.port} is taken by {who}" + (", which answers as ComfyUI does" if self.comfyui else "")
 
 
+class Left(msgspec.Struct, frozen=True):
+    """The engine that an earlier run of ours left at a port; `alive` False: it has ended without being stopped."""
+
+    pid: int
+    since: float  # seconds since the epoch, when its process began
+    alive: bool
+
+
 class EngineError(RuntimeError):
     """The engine cannot be started, or has ended. The message says what to do."""
 
@@ -186,16 +194,34 @@ class LocalEngine:
             return self._status
         self._lines.clear()
         self._partial = b""
-        if (process := _left_behind(self._note())) is not None:
-            self._process = process
-            self._open_log()
-            self._set(Phase.STARTING, pid=process.pid, found=True, text="found the engine of an earlier run")
-        else:
+        if not self._adopted():
             if (listener := await who_listens(self.port)) is not None:
                 raise PortTaken(listener)
             self._spawn()
         self._watcher = asyncio.create_task(self._watch(), name=f"engine-{self.port}")
         return self._status
+
+    def left(self) -> Left | None:
+        """What an earlier run left here, if it did, whether it still runs or not."""
+        told = _noted(self._note())
+        return None if told is None else Left(*told, _left_behind(self._note()) is not None)
+
+    async def adopt(self) -> bool:
+        """Take over the engine that an earlier run left, as `start` does; False if there is none, and nothing is started."""
+        if self._watcher is None or self._watcher.done():
+            if not self._adopted():
+                self._forget()  # the note of one that has ended
+                return False
+            self._watcher = asyncio.create_task(self._watch(), name=f"engine-{self.port}")
+        return True
+
+    def _adopted(self) -> bool:
+        if (process := _left_behind(self._note())) is None:
+            return False
+        self._process = process
+        self._open_log()
+        self._set(Phase.STARTING, pid=process.pid, found=True, text="found the engine of an earlier run")
+        return True
 
     async def wait_ready(self, timeout: float | None = None) -> Status:  # noqa: ASYNC109 -- the caller's patience
         """Return once it answers. Raises EngineError if it ends before, or time (seconds) is up."""
@@ -384,13 +410,23 @@ def _environment() -> dict[str, str]:
     return env
 
 
-def _left_behind(note: Path) -> psutil.Process | None:
-    """The process that a note tells of, if it is still that one: process ids are used again."""
+def _noted(note: Path) -> tuple[int, float] | None:
+    """(pid, when it began) of the process that a note tells of; None if there is none that can be read."""
     try:
         told = json.loads(note.read_bytes()[:1000])
-        process = psutil.Process(told["pid"])
-        same = abs(process.create_time() - float(told["created"])) < 1.0
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, psutil.Error):
+        return int(told["pid"]), float(told["created"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def _left_behind(note: Path) -> psutil.Process | None:
+    """The process that a note tells of, if it is still that one: process ids are used again."""
+    if (told := _noted(note)) is None:
+        return None
+    try:
+        process = psutil.Process(told[0])
+        same = abs(process.create_time() - told[1]) < 1.0
+    except (ValueError, OverflowError, psutil.Error):
         return None
     return process if same and _alive(process) else None
 

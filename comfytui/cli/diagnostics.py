@@ -24,6 +24,8 @@ class Exit(IntEnum):
     ENGINE = 8
     SETTINGS = 9
     SERVER = 10
+    LACKING = 11
+    READ_ONLY = 12
     CTRL_C = 130
     PIPE_CLOSED = 141
 
@@ -41,9 +43,11 @@ MEANINGS = {
     Exit.INTERRUPTED: "the job was interrupted or cancelled on the server",
     Exit.LOST: "the server no longer knows the job (it was restarted)",
     Exit.FILES: "a result could not be written (full disk, no permission)",
-    Exit.ENGINE: "the local engine could not be started, or has ended",
+    Exit.ENGINE: "the local engine could not be started, has ended, or does not run",
     Exit.SETTINGS: "the settings file is wrong",
     Exit.SERVER: "the server answered with an error or with something that cannot be read",
+    Exit.LACKING: "the server lacks nodes, models or files that the workflow needs",
+    Exit.READ_ONLY: "nothing may be changed: --read-only, or read_only of the server's settings",
     Exit.CTRL_C: "stopped with ctrl-C; jobs on a server go on",
     Exit.PIPE_CLOSED: "whoever read our output has closed it",
 }
@@ -81,6 +85,8 @@ def interactive() -> bool:
 
 def leave(error: BaseException | None) -> NoReturn:
     """Say what went wrong, and end the program with the code for it."""
+    if isinstance(error, BrokenPipeError):  # of --help and its like, which click prints by itself
+        error = Failed(Exit.PIPE_CLOSED)
     if isinstance(error, Failed) and error.code is Exit.PIPE_CLOSED:
         # Python would complain again when it flushes stdout at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -124,6 +130,8 @@ def _code(error: BaseException) -> Exit | None:
             return Exit.REFUSED
         case client.BadTarget():
             return Exit.USAGE
+        case client.ReadOnly():
+            return Exit.READ_ONLY
         case client.Unreachable() | client.NotComfyUI() | client.Denied():
             return Exit.UNREACHABLE
         case client.ClientError():

@@ -8,15 +8,11 @@ from typing import Any
 
 import click
 
-from comfytui.cli import output, session
+from comfytui.cli import output, session, shapes
 from comfytui.cli.diagnostics import Exit, Failed
+from comfytui.cli.options import json_option, server_option
 from comfytui.state.model import Job
 from comfytui.workflow.inputs import near
-
-OUTPUT_KEYS = ("node_id", "kind", "filename", "subfolder", "type", "text")
-
-server_option = click.option("--server", metavar="URL", help="Address or name of the server.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
@@ -131,20 +127,20 @@ def _row(job: Job) -> tuple[str, ...]:
     return (job.id, str(job.state), facts.name, *numbers, _cut(facts.positive))
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(job: Job) -> shapes.Job:
     """A job for scripts: without its graph, which `/queue` and `/history` tell at length."""
-    return {
-        "prompt_id": job.id,
-        "state": job.state,
-        "number": job.number,
-        "facts": job.facts,
-        "created": job.created,
-        "started": job.started,
-        "ended": job.ended,
-        # Field by field: an output may carry its raw name, which is for the server and never for a terminal.
-        "outputs": [{key: getattr(each, key) for key in OUTPUT_KEYS} for each in job.outputs],
-        "error": job.failure.message if job.failure is not None else None,
-    }
+    files = tuple(
+        shapes.File(  # field by field: an output may carry its raw name, which is for the server and never for a terminal
+            node_id=each.node_id, kind=each.kind, filename=each.filename, subfolder=each.subfolder, type=each.type,
+            text=each.text,
+        )
+        for each in job.outputs
+    )  # fmt: skip
+    return shapes.Job(
+        prompt_id=job.id, state=job.state, number=job.number, facts=job.facts, created=job.created,
+        started=job.started, ended=job.ended, outputs=files,
+        error=job.failure.message if job.failure is not None else None,
+    )  # fmt: skip
 
 
 def _told(name: str, info: Any) -> tuple[str, str, str]:

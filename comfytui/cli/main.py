@@ -20,13 +20,25 @@ if TYPE_CHECKING:
 # name → (module, attribute, what --help says). The modules are imported when their command runs: --help stays fast.
 COMMANDS = {
     "run": ("run", "command", "Run a workflow and write its results."),
+    "watch": ("watch", "command", "Say what happens to jobs, or on a server."),
     "queue": ("listings", "queue", "List what runs and what waits."),
     "history": ("listings", "history", "List finished jobs."),
-    "nodes": ("listings", "nodes", "List the node classes of a server."),
-    "stats": ("listings", "stats", "Show a server's versions, devices and memory."),
-    "doctor": ("doctor.command", "command", "Tell what is wrong with terminal, settings and servers, and the fix."),
+    "fetch": ("transfer", "fetch", "Save what a job made."),
+    "upload": ("transfer", "upload", "Put pictures into the server's input folder."),
     "cancel": ("control", "cancel", "Take jobs out of the queue, or stop them."),
     "interrupt": ("control", "interrupt", "Stop the job that runs."),
+    "check": ("check", "command", "Tell what a server lacks for a workflow."),
+    "inspect": ("inspect", "command", "Tell what a workflow or a picture says, without a server."),
+    "nodes": ("listings", "nodes", "List the node classes of a server."),
+    "models": ("models", "command", "List the model files of a server."),
+    "stats": ("listings", "stats", "Show a server's versions, devices and memory."),
+    "logs": ("logs", "command", "Print a server's log."),
+    "free": ("control", "free", "Unload a server's models."),
+    "servers": ("servers", "command", "List the servers of the settings, add one, remove one."),
+    "settings": ("settings", "command", "Show settings, and change one."),
+    "engine": ("engine", "command", "Start and stop the engine on this machine."),
+    "doctor": ("doctor.command", "command", "Tell what is wrong with terminal, settings and servers, and the fix."),
+    "completion": ("completion", "command", "Print what makes a shell complete our commands."),
 }
 IMAGES = ("auto", "half", "kitty", "sixel", "none", "truecolor", "256", "shades", "off")
 

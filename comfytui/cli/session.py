@@ -25,17 +25,20 @@ START = 180.0  # seconds for the engine to answer; it needs about one, a cold di
 
 
 @contextlib.asynccontextmanager
-async def connected(server: str | None, *, local: bool = False, remember: bool = False) -> AsyncIterator[Connection]:
+async def connected(
+    server: str | None, *, local: bool = False, remember: bool = False, variable: bool = True
+) -> AsyncIterator[Connection]:
     """A live connection. With `local`, an engine is started if none listens, and stopped at the end.
 
     `remember`: jobs that are submitted are known to later programs, to be sent again should the server forget them.
+    `variable` False: COMFYTUI_TOKEN is not for this server (see `servers.chosen`).
     """
     settings = files.load()
     server = REPLAYED.get() or server
     async with contextlib.AsyncExitStack() as stack:
         if local and not REPLAYED.get():
             server = await stack.enter_async_context(_engine(settings))
-        opened = await open_profile(settings, server, remember=remember)
+        opened = await open_profile(settings, server, remember=remember, variable=variable)
         yield await stack.enter_async_context(_live(opened))
 
 

@@ -54,6 +54,12 @@ class Log:
         """One more than the number of the last line."""
         return self._next
 
+    @property
+    def settled(self) -> int:
+        """One more than the number of the last line that stays as it is; a progress bar does not until another line follows."""
+        bar = bool(self._lines) and "%|" in self._lines[-1].text
+        return self._next - 1 if self._lines and (self._open or bar) else self._next
+
     def __len__(self) -> int:
         return len(self._lines)
 
