@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,9 @@ from textual.app import App
 from textual.containers import Container
 from textual.worker import Worker
 
-from comfytui.tui import actions, keeping, warming
+from comfytui.tui import actions, warming
 from comfytui.tui.actions import APP
 from comfytui.tui.messages import Messages
-from comfytui.tui.notify import Notifier
 from comfytui.tui.program import ProgramActions
 from comfytui.tui.session import Session
 from comfytui.tui.stage import Stage
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
+    from comfytui.tui.notify import Notifier
     from comfytui.tui.picture_store import PictureStore
     from comfytui.tui.screens.view import ScreenView
     from comfytui.tui.terminal.graphics import Graphics
@@ -100,8 +101,6 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self._pictures: PictureStore | None = None
         self._engine: EngineControl | None = None
         self.messages = Messages(clock, self.messages_changed, self.set_timer)
-        self.notifier = Notifier(self)
-        self.session.watch(self.notifier.heard)
         self._server, self._local = server, local
         self._crash: Text | None = None  # what is said after the screen is gone
         self.keys_by_action = actions.keymap(settings.keys)
@@ -109,6 +108,13 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.set_keymap(self.keys_by_action)
         if not settings.previews:
             self.animation_level = "none"
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Who tells that a job has ended."""
+        from comfytui.tui.notify import Notifier
+
+        return Notifier(self)
 
     @property
     def keymap(self) -> dict[str, str]:
@@ -135,11 +141,14 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
+        from comfytui.tui import keeping
+
         if self.view is None:  # no key has chosen a screen meanwhile
             await self.action_show(self.current if self._local else keeping.first_screen(self.settings))
         self._ask_for_pixels()
         self.theming.begin()
         self.tell_wrong_keys()
+        self.session.watch(self.notifier.heard)
         if self._local:
             self.restart_engine()
         else:
@@ -198,6 +207,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         for view in self.stage.views if self.is_running else ():
             view.forget()
         if not self._local:
+            from comfytui.tui import keeping
+
             keeping.keep_server(self)
 
     def _draw_lines(self) -> None:
@@ -299,6 +310,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.run_worker(self._connect(), name="connect", group="session", exclusive=True)
 
     async def _connect(self) -> None:
+        from comfytui.tui import keeping
+
         await self.session.connect(self._server or keeping.last_server(self.settings))
         await self.session.connect_others()
 
@@ -360,6 +373,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
     def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
         """Also for signals: the last moment at which the screens are still there."""
         if self.screen_stack:
+            from comfytui.tui import keeping
+
             keeping.keep(self, self.stage.views)
         super().exit(result, return_code, message)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
-from comfytui.tui import keeping
 from comfytui.tui.actions import SCREENS
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ class Stage:
 
     async def show(self, screen_id: str) -> bool:
         """Make a screen the visible one. False if it is already, there is none, or another was asked for meanwhile."""
+        from comfytui.tui import keeping  # here, for the first frame needs nothing of it
+
         if all(spec.id != screen_id for spec in SCREENS):
             return False
         wanted, old = self.of(screen_id), self.view
@@ -68,5 +69,7 @@ class Stage:
         view = cast("ScreenView", getattr(importlib.import_module(module), name)())
         view.display = display
         await self._dashboard.default_screen.query_one("#screens").mount(view)
+        from comfytui.tui import keeping
+
         keeping.restore(view)
         return view
