@@ -189,6 +189,8 @@ def _positions(
         nonlocal position
         if cell.kind is Kind.UPLOAD and not (position < len(given) and given[position] in BUTTON):
             return NOTHING
+        if cell.kind is Kind.CONTROL and skip and not (position < len(given) and _is_control(given[position])):
+            return NOTHING
         if cell.kind is Kind.VALUE and skip:
             while position < len(given) and doubt(cell, given[position]):
                 position += 1
