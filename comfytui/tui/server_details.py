@@ -64,7 +64,8 @@ def _machine(palette: Palette, state: ServerState | None) -> Iterator[Text]:
     yield entry(palette, "ComfyUI", stats.version or "it does not say")
     told = (("Python", stats.python.partition(" ")[0]), ("PyTorch", stats.pytorch), ("", stats.os))
     versions = " · ".join(f"{name} {value}".strip() for name, value in told if value)
-    yield entry(palette, "runs on", versions, "dim")
+    if versions:
+        yield entry(palette, "runs on", versions, "dim")
     if stats.ram_total:
         yield entry(palette, "RAM", of_total(stats.ram_total - stats.ram_free, stats.ram_total))
     for device in stats.devices:
