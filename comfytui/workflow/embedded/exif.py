@@ -5,9 +5,10 @@ Source: EXIF 2.32 (CIPA DC-008), 4.6; TIFF 6.0, section 2. Only directories that
 
 from __future__ import annotations
 
+import re
 import struct
 
-from comfytui.workflow.embedded.source import Texts, damaged, decoded
+from comfytui.workflow.embedded.source import MAX_TEXT, Texts, damaged, decoded
 
 KEYS = ("prompt", "workflow", "parameters")
 MAX_DIRECTORIES = 8
@@ -15,7 +16,8 @@ MAX_ENTRIES = 1000
 POINTERS = (0x8769,)  # to the directory of EXIF's own tags
 USER_COMMENT, DESCRIPTION, XP_COMMENT = 0x9286, 0x010E, 0x9C9C
 NAMES = {USER_COMMENT: "UserComment", DESCRIPTION: "ImageDescription", XP_COMMENT: "Comment"}
-SIZES = {1: 1, 2: 1, 6: 1, 7: 1, 129: 1}  # bytes of one item, of the types that can hold text
+TEXTS = (1, 2, 6, 7, 129)  # types that can hold text, of one byte an item
+_KEYED = re.compile(rb"\s*(?:prompt|workflow|parameters)\s*:", re.I)
 
 
 def texts(data: bytes, at: int) -> Texts:
@@ -27,6 +29,7 @@ def texts(data: bytes, at: int) -> Texts:
         raise damaged("its EXIF data is not EXIF", at)
     waiting: list[int] = [struct.unpack_from(f"{order}I", block, 4)[0]]
     seen: set[int] = set()
+    total = 0
     while waiting:
         offset = waiting.pop(0)
         if offset in seen or len(seen) >= MAX_DIRECTORIES:  # directories can point to one another
@@ -44,11 +47,15 @@ def texts(data: bytes, at: int) -> Texts:
             tag, kind, items, value = struct.unpack_from(f"{order}HHII", block, entry)
             if tag in POINTERS and kind == 4:
                 waiting.append(value)
-            elif kind in SIZES:
+            elif kind in TEXTS:
                 start = entry + 8 if items <= 4 else value
                 if start + items > len(block):
                     raise damaged(f"its EXIF tag {tag:#06x} is cut off", at + entry)
-                yield from _tag(tag, block[start : start + items], order)
+                if tag in NAMES or _KEYED.match(block, start, start + min(items, 40)):
+                    total += items  # thousands of entries can name the same bytes
+                    if total > MAX_TEXT:
+                        raise damaged(f"more than {MAX_TEXT >> 20} MiB of text in its EXIF data", at + entry)
+                    yield from _tag(tag, block[start : start + items], order)
 
 
 def _tag(tag: int, raw: bytes, order: str) -> Texts:

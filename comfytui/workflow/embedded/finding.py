@@ -76,7 +76,7 @@ def kind_of(head: bytes, size: int) -> str:
     for start, kind in starts.items():
         if head.startswith(start):
             return kind
-    if tensors.is_safetensors(head, size):
+    if tensors.is_safetensors(head):
         return "safetensors"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     return "svg" if text.startswith(b"<") and b"<svg" in head else ""

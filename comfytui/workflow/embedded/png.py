@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from comfytui.workflow.embedded import exif, xml
-from comfytui.workflow.embedded.source import Source, Texts, damaged, decoded, inflate
+from comfytui.workflow.embedded.source import Source, Texts, damaged, decoded
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP = "XML:com.adobe.xmp"
@@ -44,11 +44,11 @@ def _chunk(source: Source, kind: bytes, at: int, length: int) -> Texts:
         # The standard says Latin-1; writers put UTF-8 there all the same, and plain ASCII is both.
         yield name, decoded(rest)
     elif kind == b"zTXt":
-        yield name, decoded(inflate(rest[1:], at))
+        yield name, decoded(source.inflate(rest[1:], at))
     else:
         compressed = rest[:1] == b"\1"
         text = rest[2:].split(b"\0", 2)[-1]  # past the language tag and the translated keyword
-        found = (inflate(text, at) if compressed else text).decode("utf-8", "replace")
+        found = (source.inflate(text, at) if compressed else text).decode("utf-8", "replace")
         if name == XMP:
             yield from xml.xmp(found, at)
         else:

@@ -28,7 +28,7 @@ def flac(source: Source, at: int = 0) -> Texts:
 
 def ogg(source: Source) -> Texts:
     """Keyword and text of each comment: they are the second packet of a stream. Raises WorkflowError."""
-    packets: dict[int, list[bytes]] = {}  # of each stream: those that are whole, then one that goes on
+    packets: dict[int, list[bytearray]] = {}  # of each stream: those that are whole, then one that goes on
     at = 0
     total = 0
     while at < source.size:
@@ -43,16 +43,16 @@ def ogg(source: Source) -> Texts:
         total += len(body)
         if total > MAX_TEXT:
             return
-        stream = packets.setdefault(serial, [b""])
+        stream = packets.setdefault(serial, [bytearray()])
         used = 0
         for size in table:
             stream[-1] += body[used : used + size]
             used += size
             if size < 255:
                 if len(stream) == 2:
-                    yield from source.lenient(_packet(stream[1], body_at))
+                    yield from source.lenient(_packet(bytes(stream[1]), body_at))
                     return
-                stream.append(b"")
+                stream.append(bytearray())
         at = body_at + len(body)
 
 

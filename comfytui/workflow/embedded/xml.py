@@ -14,6 +14,7 @@ from comfytui.workflow.embedded.source import MAX_TEXT, Source, Texts, damaged, 
 
 NAMES = frozenset({"prompt", "workflow", "parameters", "usercomment", "comment", "description"})
 MAX_FOUND = 20
+MAX_ELEMENTS = 200_000  # each takes some 200 bytes of memory
 _DECLARES = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.I)
 _SVG_TYPE = re.compile(r"<!DOCTYPE\s+svg[^\[>]*>", re.I)  # names the standard's own, and declares nothing
 
@@ -47,7 +48,7 @@ def _plain(name: str) -> str:
 
 def _parsed(text: str, at: int) -> ElementTree.Element:
     text = text.strip("\0\ufeff \r\n\t")
-    if len(text) > MAX_TEXT or text.count("<") > 1_000_000:
+    if len(text) > MAX_TEXT or text.count("<") > MAX_ELEMENTS:
         raise damaged("its XML is too large", at)
     if _DECLARES.search(text):
         raise damaged("its XML declares entities, which are not read", at)
