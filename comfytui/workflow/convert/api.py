@@ -157,7 +157,8 @@ class Conversion:
         """Take out unknown nodes that nothing needs. Raises MissingNodesError for the others."""
         if not unknown:
             return
-        needed = _needed(graph, self.object_info, unknown)
+        # If it has nothing but unknown nodes, they are what it is about.
+        needed = set(graph) if len(unknown) == len(graph) else _needed(graph, self.object_info, unknown)
         missing = [self._missing(graph, unknown[node_id], node_id) for node_id in unknown if node_id in needed]
         if missing:
             raise MissingNodesError(missing)

@@ -21,7 +21,7 @@ GETTERS = frozenset({"GetNode", "easy getNode"})
 SETTERS = frozenset({"SetNode", "easy setNode"})
 PRIMITIVE = "PrimitiveNode"
 VIRTUAL = NOTES | REROUTES | GETTERS | SETTERS | {PRIMITIVE}
-MAX_STEPS = 2_000_000  # over a whole workflow; a real one takes some hundreds
+MAX_STEPS = 500_000  # over a whole workflow; a real one takes some hundreds
 
 
 class Output(NamedTuple):
