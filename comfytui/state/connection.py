@@ -26,6 +26,7 @@ from comfytui.client.messages import (
     Submitted,
 )
 from comfytui.client.recording import Recorder
+from comfytui.client.served import Served
 from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
 from comfytui.client.userdata import UserData
@@ -98,6 +99,7 @@ class Connection:
             recorder.on_problem = lambda problem: self._dispatch(c.ActionFailed(problem))
         self._http = Http(target, recorder=recorder)
         self.userdata = UserData(self._http)
+        self.served = Served(self._http)
         self._raw = RawPrompts()
         self._watch = Watch(self._http, self._raw, self._dispatch, lambda: self._state, clock)
         self._closing = asyncio.Event()
