@@ -29,6 +29,7 @@ COMMANDS = {
     "interrupt": ("control", "interrupt", "Stop the job that runs."),
     "check": ("check", "command", "Tell what a server lacks for a workflow."),
     "inspect": ("inspect", "command", "Tell what a workflow or a picture says, without a server."),
+    "convert": ("convert", "command", "Turn a browser's workflow into one for a server, and back."),
     "nodes": ("listings", "nodes", "List the node classes of a server."),
     "models": ("models", "command", "List the model files of a server."),
     "stats": ("listings", "stats", "Show a server's versions, devices and memory."),

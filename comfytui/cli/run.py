@@ -20,7 +20,7 @@ from comfytui.client.errors import ClientError, Refused
 from comfytui.settings import files
 from comfytui.state.connection import Connection
 from comfytui.state.model import Job, JobState
-from comfytui.workflow import inputs, seeds
+from comfytui.workflow import convert, inputs, seeds
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
 
@@ -159,8 +159,7 @@ async def _leave(connection: Connection, ids: Sequence[str], options: Options) -
 
 async def _submit(connection: Connection, found: Document, variant: Variant, front: bool) -> str:
     """Queue one variant. A refusal is completed with everything that is wrong: the server names only the first."""
-    # The UI form is what a browser would restore from the picture: a wrong one is worse than none.
-    workflow = found.workflow if variant.graph == found.graph else None
+    workflow = await _workflow(connection, found, variant)
     try:
         submitted = await connection.submit(
             variant.graph, name=found.name, workflow=workflow, front=front, previews=False, hold=False
@@ -175,6 +174,19 @@ async def _submit(connection: Connection, found: Document, variant: Variant, fro
         # Accepted all the same: only the outputs that depend on this node are left out.
         diagnostics.say(f"the server leaves out node {node_id}: {'; '.join(map(str, problems_of.problems))}")
     return submitted.prompt_id
+
+
+async def _workflow(connection: Connection, found: Document, variant: Variant) -> Mapping[str, Any] | None:
+    """The UI form with the values of this run: what a browser restores from the picture. A wrong one is worse than none."""
+    if found.workflow is None or variant.graph == found.graph:
+        return found.workflow
+    try:
+        object_info = await connection.load_object_info()
+    except ClientError:  # it runs all the same
+        return None
+    wanted = convert.changes(found.graph, variant.graph)
+    changed = await asyncio.to_thread(convert.with_widget_values, found.workflow, wanted, object_info)
+    return None if changed.left else changed.workflow
 
 
 async def _collect(

@@ -177,6 +177,39 @@ class Inspected(Shape, frozen=True):
     inputs: tuple[Input, ...]
 
 
+class Remark(Shape, frozen=True):
+    """What a conversion has to tell of a node."""
+
+    text: str
+    node_id: Annotated[str, Meta(description="in the API graph, as 12:7 within a subgraph; empty: the whole workflow")]
+    title: str
+
+
+class Unknown(Shape, frozen=True):
+    """A node whose class the server does not know."""
+
+    class_type: str
+    node_id: str
+    title: str
+    pack: Annotated[
+        str, Meta(description="where it is from, as the workflow tells: an id of the registry, or owner/name")
+    ]
+    version: str
+
+
+class Conversion(Shape, frozen=True):
+    """What `convert` made."""
+
+    to: Literal["api", "ui"]
+    result: Annotated[
+        Any, Meta(description="the workflow; null if it was written to `path`, or nodes are `missing`")
+    ] = None
+    path: Annotated[str | None, Meta(description="on this machine")] = None
+    warnings: Annotated[tuple[Remark, ...], Meta(description="what was left out or mended")] = ()
+    problems: Annotated[tuple[Remark, ...], Meta(description="what probably will not run as it should")] = ()
+    missing: tuple[Unknown, ...] = ()
+
+
 class Model(Shape, frozen=True):
     """A model file."""
 
@@ -261,6 +294,7 @@ SHAPES: Mapping[str, tuple[Any, bool]] = {
     "upload": (tuple[Uploaded, ...], False),
     "check": (Checked, False),
     "inspect": (Inspected, False),
+    "convert": (Conversion, False),
     "nodes": (dict[str, dict[str, Any]], False),
     "models": (tuple[Model, ...], False),
     "stats": (Stats, False),
