@@ -13,6 +13,7 @@ from comfytui.client import sanitize
 from comfytui.client.userdata import UserFile
 from comfytui.workflow import document
 from comfytui.workflow.document import Document
+from comfytui.workflow.embedded import SUFFIXES
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import inputs
 from comfytui.workflow.identity import shape
@@ -24,8 +25,7 @@ MAX_FILES: Final = 20_000  # a folder of more is somebody's home; the list says 
 MAX_DEPTH: Final = 6  # folders in folders
 MAX_LISTED_BYTES: Final = 8 << 20  # larger ones are read when they are opened, not to list them
 SERVER: Final = "server"  # the group of the server's own files
-UI_FORM: Final = "this is the UI format, which cannot be queued as it is"
-UI_FIX: Final = "It cannot be queued from here. In ComfyUI: File → Export (API), or open a picture that it made"
+LISTED: Final = (".json", *(each for each in SUFFIXES if each != ".safetensors"))  # those mostly are models
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     group: str  # the folder it was found in, "recent", or "server"
     name: str  # relative to that folder
     stamp: tuple[int, int] = (0, 0)  # (nanoseconds, bytes): the same stamp is the same file
-    form: str = ""  # api: it can be run; ui: it can only be looked at; "": not read yet, or not usable
+    form: str = ""  # api: it can be run; ui: once the server has told of its nodes; "": not read yet, or not usable
     unread: bool = False
     facts: Facts = Facts()
     classes: tuple[str, ...] = ()  # of its nodes
@@ -52,7 +52,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def runnable(self) -> bool:
-        return self.form == "api"
+        return bool(self.form)
+
+    @property
+    def empty(self) -> bool:
+        """A picture, film or the like without a workflow: there are many, and they are none of ours."""
+        return bool(self.error) and not self.form and not self.name.lower().endswith(".json")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -130,7 +135,7 @@ def of_bytes(entry: Entry, data: bytes) -> Entry:
 
 
 def _files(folder: Path, notes: list[str], group: str) -> Iterator[Path]:
-    """The JSON files below a folder, by name. Links are followed, but no folder is entered twice: they can lead in
+    """The files below a folder that can hold a workflow, by name. Links are followed, but no folder is entered twice: they can lead in
     circles.
     """
     entered: set[tuple[int, int]] = set()
@@ -149,7 +154,7 @@ def _files(folder: Path, notes: list[str], group: str) -> Iterator[Path]:
             continue
         below = []
         for each in found:
-            if each.name.lower().endswith(".json"):
+            if each.name.lower().endswith(LISTED):
                 yield top / each.name
             elif depth < MAX_DEPTH and each.is_dir():
                 below.append((top / each.name, depth + 1))
@@ -172,7 +177,7 @@ def _read(entry: Entry, limit: int) -> Entry:
     if entry.error:
         return entry
     entry = msgspec.structs.replace(entry, unread=False)
-    if entry.stamp[1] > limit:
+    if entry.stamp[1] > limit and entry.name.lower().endswith(".json"):  # of others only headers are read
         said = f"{entry.stamp[1] >> 20} MiB: too large to list"
         return msgspec.structs.replace(entry, error=said, fix="Open it with o")
     try:
@@ -204,7 +209,7 @@ def _usable(entry: Entry, found: Document) -> Entry:
 
 def _of_page(entry: Entry, workflow: dict[str, Any]) -> Entry:
     """What a workflow in UI form is about, as far as it can be told without a server."""
-    entry = msgspec.structs.replace(entry, form="ui", error=UI_FORM, fix=UI_FIX)
+    entry = msgspec.structs.replace(entry, form="ui")
     seen = ui_form(sanitize.json_value(workflow), entry.path.stem)
     if seen is None:
         return entry

@@ -64,6 +64,8 @@ class Shelf:
         for start in range(0, len(waiting), AT_ONCE):
             for entry in await asyncio.to_thread(library.filled, waiting[start : start + AT_ONCE]):
                 self._disk[entry.key] = entry
+                if entry.empty:
+                    del self._disk[entry.key]
             if time.monotonic() - told > TOLD:
                 told = time.monotonic()
                 self._changed()

@@ -12,6 +12,7 @@ from comfytui.client.userdata import UserFile
 from comfytui.tui import library
 from comfytui.tui.library import Found
 from comfytui.workflow import document
+from tests.workflow.embedded import carriers
 
 from .test_draft import GRAPH
 
@@ -58,8 +59,7 @@ def test_files_are_found_with_their_facts(folder: Path) -> None:
 def test_bad_files_say_why(folder: Path) -> None:
     by_name = {entry.name: entry for entry in find([("mine", folder)]).entries}
     assert "incomplete" in by_name["broken.json"].error
-    assert "UI format" in by_name["ui.json"].error and "Export" in by_name["ui.json"].fix
-    assert by_name["ui.json"].form == "ui" and not by_name["ui.json"].runnable
+    assert by_name["ui.json"].form == "ui" and not by_name["ui.json"].error
     assert by_name["good.json"].runnable and by_name["broken.json"].form == ""
 
 
@@ -124,7 +124,18 @@ def test_a_page_of_the_ui_form_says_what_it_is_about(place: Path) -> None:
     (entry,) = find([("mine", place)]).entries
     assert entry.form == "ui" and entry.classes == ("CLIPTextEncode",)
     assert entry.facts.positive == "a castle", "cleaned, as all that is shown"
-    assert "Export" in entry.fix
+    assert entry.runnable and not entry.error
+
+
+def test_pictures_and_films_are_listed_and_those_without_a_workflow_are_marked(place: Path) -> None:
+    (place / "made.png").write_bytes(carriers.png({"prompt": json.dumps(GRAPH)}))
+    (place / "film.MP4").write_bytes(carriers.mp4({"prompt": json.dumps(GRAPH)}))
+    (place / "photo.jpg").write_bytes(carriers.with_exif("JPEG", {}))
+    (place / "model.safetensors").write_bytes(carriers.latent({"prompt": json.dumps(GRAPH)}))
+    by_name = {entry.name: entry for entry in find([("mine", place)]).entries}
+    assert set(by_name) == {"made.png", "film.MP4", "photo.jpg"}, "models are no workflows"
+    assert by_name["made.png"].facts.seed == by_name["film.MP4"].facts.seed == 42
+    assert by_name["photo.jpg"].empty and not by_name["made.png"].empty
 
 
 def test_the_servers_files_keep_what_was_read_of_them() -> None:

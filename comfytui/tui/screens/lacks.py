@@ -16,10 +16,12 @@ from textual.screen import ModalScreen
 from comfytui.client import sanitize
 from comfytui.tui import actions
 from comfytui.tui.library import Entry
+from comfytui.tui.runnable import lacking
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut, one_line, plural
-from comfytui.workflow.lacks import Lack, lacking_classes, lacks
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.lacks import Lack
 
 if TYPE_CHECKING:
     from comfytui.tui.app import Dashboard
@@ -75,14 +77,13 @@ class LacksDialog(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-async def show_lacks(
-    dashboard: Dashboard, entry: Entry, document: Document | None, info: Mapping[str, Any]
-) -> str | None:
+async def show_lacks(dashboard: Dashboard, entry: Entry, document: Document, info: Mapping[str, Any]) -> str | None:
     """Show what is missing; the node class near to it that was chosen. Only from a worker."""
-    if document is not None:
-        found = await asyncio.to_thread(lacks, document.graph, info)
-    else:
-        found = await asyncio.to_thread(lacking_classes, entry.classes, info)
+    try:
+        found = await asyncio.to_thread(lacking, document, info)
+    except WorkflowError as error:
+        dashboard.report(sanitize.line(str(error)))
+        return None
     state = dashboard.session.state
     server = state.link.url if state is not None else "The server"
     return await dashboard.push_screen_wait(LacksDialog(Path(entry.name).stem, server, found))
@@ -100,8 +101,8 @@ async def lacks_of_chosen(dashboard: Dashboard, info: Mapping[str, Any] | None) 
     place = await dashboard.push_screen_wait(Pick("of which workflow?", [entry.name for entry in entries]))
     if place is None:
         return None
-    read = await dashboard.ask("read", view.read(entries[place])).wait()
-    return None if read is None else await show_lacks(dashboard, read[0], read[1], info)
+    document = await dashboard.ask("read", view.found(entries[place])).wait()
+    return None if document is None else await show_lacks(dashboard, entries[place], document, info)
 
 
 async def _workflows(dashboard: Dashboard) -> WorkflowsView:

@@ -24,16 +24,19 @@ from comfytui.tui.actions import Situation
 from comfytui.tui.library import SERVER, Entry
 from comfytui.tui.library_order import Order, matches, ordered
 from comfytui.tui.queue_order import taken
+from comfytui.tui.runnable import lacking, runnable
 from comfytui.tui.screens.workflows_edit import EditsWorkflows
 from comfytui.tui.shelf import Shelf
 from comfytui.tui.widgets.file_dialog import at_home
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.workflow_list import WorkflowList, workflow_line
-from comfytui.tui.widgets.workflow_preview import WorkflowPreview, lacking, last_picture
+from comfytui.tui.widgets.workflow_preview import WorkflowPreview, last_picture
+from comfytui.tui.widgets.workflow_preview import lacking as told_lacking
 from comfytui.tui.wording import plural
+from comfytui.workflow.address import is_remote
 from comfytui.workflow.errors import WorkflowError
-from comfytui.workflow.lacks import Lack, lacking_classes, lacks
+from comfytui.workflow.lacks import Lack
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -181,7 +184,7 @@ class WorkflowsView(EditsWorkflows):
         if listed:
             self._list.say_empty(f"No file matches {self._query!r}.\n\n esc  shows all {len(listed):,} files again")
         elif self.shelf.searched.is_set():
-            self._list.say_empty(teaching.no_workflows())
+            self._list.say_empty(teaching.no_workflows(self.dashboard.keymap))
         self._list.forget()
         self._list.show(list(self._entries), self._draw_entry)
         bad = sum(bool(entry.error) and entry.form != "ui" for entry in self._entries.values())
@@ -233,17 +236,14 @@ class WorkflowsView(EditsWorkflows):
             return
         if self.entry is not None and self.entry.key == entry.key:
             known = sum(name in info for name in entry.classes)
-            said = lacking(entry, found, known, len(entry.classes), self.dashboard.palette)
+            said = told_lacking(entry, found, known, len(entry.classes), self.dashboard.palette)
             self._preview.show(entry, self.dashboard.palette, said)
 
     async def _lacks(self, entry: Entry, info: Mapping[str, Any]) -> list[Lack]:
         key = (entry.key, entry.stamp, id(info))
         if key not in self._lacking:
-            if entry.runnable:
-                document = await self.shelf.document(entry, self.userdata)
-                found = await asyncio.to_thread(lacks, document.graph, info)
-            else:
-                found = await asyncio.to_thread(lacking_classes, entry.classes, info)
+            document = await self.shelf.document(entry, self.userdata)
+            found = await asyncio.to_thread(lacking, document, info)
             while len(self._lacking) >= CHECKED:
                 del self._lacking[next(iter(self._lacking))]
             self._lacking[key] = found
@@ -328,16 +328,24 @@ class WorkflowsView(EditsWorkflows):
         if info is None:
             self.dashboard.report("the server's nodes are not known yet")
             return
-        read = await self.dashboard.ask("read", self.read(entry)).wait()
-        if read is not None and (name := await show_lacks(self.dashboard, read[0], read[1], info)):
+        document = await self.dashboard.ask("read", self.found(entry)).wait()
+        if document is not None and (name := await show_lacks(self.dashboard, entry, document, info)):
             self.dashboard.show_node(name)
 
-    async def read(self, entry: Entry) -> tuple[Entry, Document | None]:
-        """An entry, read, and its workflow if it can be run. Raises ClientError and WorkflowError."""
-        entry = await self.shelf.fill(entry, self.userdata)
-        if entry.form == "ui":
-            return entry, None
-        return entry, await self.shelf.document(entry, self.userdata)
+    async def found(self, entry: Entry) -> Document:
+        """The workflow of an entry, in whichever form it is. Raises ClientError and WorkflowError."""
+        return await self.shelf.document(await self.shelf.fill(entry, self.userdata), self.userdata)
+
+    async def read(self, entry: Entry) -> Document:
+        """The workflow of an entry, with a graph. Raises ClientError and WorkflowError."""
+        return await self._with_graph(await self.found(entry))
+
+    async def _with_graph(self, found: Document) -> Document:
+        made = await runnable(found, self.session.connection)
+        remarks = (*made.problems, *made.warnings)
+        if remarks:
+            self.dashboard.say(sanitize.line(f"{plural(len(remarks), 'remark')} on its conversion: {remarks[0]}"))
+        return made.document
 
     def action_switch_pane(self) -> None:
         self.toggle_class("-preview")
@@ -350,13 +358,17 @@ class WorkflowsView(EditsWorkflows):
     async def _ask_path(self) -> None:
         from comfytui.tui.widgets.file_dialog import FileDialog
 
-        hint = "a JSON file in the API format, or a picture that ComfyUI saved"
-        path = await self.app.push_screen_wait(FileDialog("Open a workflow", hint, WORKFLOW_FILES))
+        hint = "JSON, a picture or film that ComfyUI saved, or a link: server:output/NAME, server:history/ID, http://…"
+        dialog = FileDialog("Open a workflow", hint, library.LISTED, also=is_remote)
+        path = await self.app.push_screen_wait(dialog)
         if path is not None:
             await self._open_path(path)
 
     async def _open_path(self, path: Path) -> None:
-        """List a file, and edit it if it is a workflow."""
+        """List a file, and edit it if it is a workflow; or edit what a link names."""
+        if is_remote(str(path)):
+            self.dashboard.ask("open", self._open_link(str(path)), group="edit")
+            return
         entry = await asyncio.to_thread(library.read, path)
         if entry.error:
             self.dashboard.report(" ".join(part for part in (f"{entry.name}: {entry.error}.", entry.fix) if part))
@@ -365,6 +377,11 @@ class WorkflowsView(EditsWorkflows):
         await self._remember(entry.key)
         self._list.move_to(entry.key)
         await self._edit(entry)
+
+    async def _open_link(self, text: str) -> None:
+        from comfytui.state.sources import load
+
+        await self.edit(await self._with_graph(await load(text, self.session.connection)))
 
     async def _remember(self, key: str) -> None:
         """Put a file first among those used last, also for the next run."""
@@ -377,11 +394,7 @@ class WorkflowsView(EditsWorkflows):
             self.dashboard.ask("open", self._edit(entry), group="edit")
 
     async def _edit(self, entry: Entry) -> None:
-        entry, document = await self.read(entry)
-        if document is None:
-            self.dashboard.report(f"{entry.name}: {entry.error}. {entry.fix}")
-            return
-        await self.edit(document, source=entry.key)
+        await self.edit(await self.read(entry), source=entry.key)
 
     def action_again(self) -> None:
         if (entry := self.entry) is not None:
@@ -390,9 +403,7 @@ class WorkflowsView(EditsWorkflows):
     async def _run_as_it_is(self, entry: Entry) -> None:
         if (connection := self.session.connection) is None:
             return
-        entry, document = await self.read(entry)
-        if document is None:
-            raise WorkflowError(entry.error, name=entry.name, fix=entry.fix)
+        document = await self.read(entry)
         (graph,) = drafts.runs(drafts.start(document), 1)
         await connection.submit(graph, name=entry.path.stem, previews=self.dashboard.settings.previews)
         await self._remember(entry.key)
@@ -441,9 +452,6 @@ class WorkflowsView(EditsWorkflows):
         for pane, share in (("middle", "5fr"), ("preview", "3fr")):
             self.query_one(f"#workflows-{pane}").styles.width = "1fr" if narrow else share
         self.call_after_refresh(self._picture_came)  # it is shown where there is room
-
-
-WORKFLOW_FILES = (".json", ".png", ".webp", ".jpg", ".jpeg")
 
 
 async def show_filtered(dashboard: Dashboard, query: str) -> None:

@@ -56,8 +56,8 @@ class EditsWorkflows(ScreenView):
         """Put a file first among those used last."""
         raise NotImplementedError
 
-    async def read(self, entry: Entry) -> tuple[Entry, Document | None]:
-        """An entry, read, and its workflow if it can be run. Raises ClientError and WorkflowError."""
+    async def read(self, entry: Entry) -> Document:
+        """The workflow of an entry, with a graph. Raises ClientError and WorkflowError."""
         raise NotImplementedError
 
     def action_reload(self) -> None:

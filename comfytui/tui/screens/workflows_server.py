@@ -62,12 +62,9 @@ class ServerFiles:
         if not name:
             return
         try:
-            entry, document = await view.read(entry)
+            document = await view.read(entry)
         except (ClientError, WorkflowError) as error:
             view.dashboard.report(f"copy: {error}")
-            return
-        if document is None:
-            view.dashboard.report(f"{entry.name}: {entry.error}. {entry.fix}")
             return
         await self.save(name.removeprefix(f"{SERVER}:"), document.graph)
 

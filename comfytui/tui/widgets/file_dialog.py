@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -64,7 +64,7 @@ def listing(folder: Path, endings: Sequence[str], hidden: bool = False) -> Listi
     except OSError as error:
         return Listing((), f"{sanitize.line(str(folder))}: {sanitize.line(error.strerror or str(error))}")
     items = [Item("../"), *(Item(name) for name in sorted(folders)), *(item for _, item in sorted(files, key=_by_time))]
-    kinds = " ".join(endings)
+    kinds = " ".join(endings[:8]) + (" …" if len(endings) > 8 else "")
     return Listing(tuple(items), "" if len(items) > 1 else f"Nothing here that ends in {kinds}.")
 
 
@@ -76,7 +76,7 @@ def split(typed: str) -> tuple[Path, str]:
 
 
 class FileDialog(ModalScreen[Path | None]):
-    """Answers with the path of a file that is there, None when it was left."""
+    """Answers with the path of a file that is there, None when it was left; or with what `also` takes, as typed."""
 
     BINDINGS: ClassVar = [*actions.bindings("typing"), *actions.bindings("pick"), *actions.bindings("files")]
     CSS = """
@@ -84,8 +84,16 @@ class FileDialog(ModalScreen[Path | None]):
     FileDialog LineList { scrollbar-size: 1 1; }
     """
 
-    def __init__(self, title: str, hint: str, endings: Sequence[str], start: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        hint: str,
+        endings: Sequence[str],
+        start: str = "",
+        also: Callable[[str], bool] = lambda typed: False,
+    ) -> None:
         super().__init__()
+        self._also = also
         self._title, self._hint, self._endings = title, hint, tuple(endings)
         self._start = start
         self._folder: Path | None = None  # the one that is listed
@@ -161,6 +169,9 @@ class FileDialog(ModalScreen[Path | None]):
 
     @on(Input.Submitted)
     async def _submitted(self, message: Input.Submitted) -> None:
+        if self._also(message.value):
+            self.dismiss(Path(message.value))
+            return
         typed = at_home(message.value)
         is_file = await asyncio.to_thread(_is_file, typed)
         if message.value and is_file:

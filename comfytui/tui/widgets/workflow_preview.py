@@ -93,12 +93,11 @@ def _about(entry: Entry, palette: Palette, server: RenderableType | None) -> Gro
         return Group(Text("reading …", palette.dim), path, changed)
     parts: list[RenderableType] = []
     if entry.error:
-        ui = entry.form == "ui"
-        parts += [Text(f"{'◌' if ui else '✗'} {entry.error}", palette.warning if ui else palette.failed)]
+        parts += [Text(f"✗ {entry.error}", palette.failed)]
         parts += [Text(entry.fix, palette.text)] if entry.fix else []
-        if not ui:
-            return Group(*parts, path, changed)
-        parts.append(Text())
+        return Group(*parts, path, changed)
+    if entry.form == "ui":
+        parts += [Text("◌ as the web page saves it: made ready for this server when it is opened\n", palette.dim)]
     rows = {label: value for label, value in _rows(entry).items() if value}
     parts.append(pairs((Text(label, palette.dim), Text(value, palette.text)) for label, value in rows.items()))
     if server is not None:
