@@ -20,7 +20,7 @@ from comfytui.client.errors import ClientError, Refused
 from comfytui.settings import files
 from comfytui.state.connection import Connection
 from comfytui.state.model import Job, JobState
-from comfytui.workflow import convert, inputs, seeds
+from comfytui.workflow import forms, inputs, seeds
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
 
@@ -177,16 +177,14 @@ async def _submit(connection: Connection, found: Document, variant: Variant, fro
 
 
 async def _workflow(connection: Connection, found: Document, variant: Variant) -> Mapping[str, Any] | None:
-    """The UI form with the values of this run: what a browser restores from the picture. A wrong one is worse than none."""
+    """The UI form with the values of this run: what a browser restores from the picture."""
     if found.workflow is None or variant.graph == found.graph:
         return found.workflow
     try:
         object_info = await connection.load_object_info()
     except ClientError:  # it runs all the same
         return None
-    wanted = convert.changes(found.graph, variant.graph)
-    changed = await asyncio.to_thread(convert.with_widget_values, found.workflow, wanted, object_info)
-    return None if changed.left else changed.workflow
+    return await asyncio.to_thread(forms.embedded, found, variant.graph, object_info)
 
 
 async def _collect(

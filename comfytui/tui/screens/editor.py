@@ -30,6 +30,7 @@ from comfytui.workflow.catalog import with_choice
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.forms import embedded
 from comfytui.workflow.graph import Place, inputs
 from comfytui.workflow.inputs import Field, fields
 
@@ -390,11 +391,10 @@ class Editor(Container):
         self._refused = {}
         draft = self.draft
         name, previews = Path(draft.document.name).stem, self.dashboard.settings.previews
-        # The UI form would contradict what was changed here, so it is only passed on with the untouched graph.
         done = 0
         try:
             for graph in drafts.runs(draft, count):
-                workflow = draft.document.workflow if graph == draft.document.graph else None
+                workflow = await asyncio.to_thread(embedded, draft.document, graph, self._info)
                 answer = await connection.submit(graph, name=name, workflow=workflow, previews=previews)
                 done += 1
                 self._heed(answer.node_errors)

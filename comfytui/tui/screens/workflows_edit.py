@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 
@@ -18,8 +18,11 @@ from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.screens.workflows_server import ServerFiles
 from comfytui.tui.widgets.file_dialog import at_home
 from comfytui.workflow import document as documents
+from comfytui.workflow.forms import form_of, to_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from comfytui.client.userdata import UserData
     from comfytui.tui.library import Entry
     from comfytui.tui.shelf import Shelf
@@ -147,17 +150,25 @@ class EditsWorkflows(ScreenView):
         draft, source = self._editor.draft, self._editor.source
         there = source.startswith(f"{SERVER}:")
         suggested = source if there else f"{sanitize.line(Path(draft.document.name).stem)}-changed.json"
-        hint = f"a path here, or {SERVER}:NAME among the server's own workflows (in API format)"
+        form = "the browser's form" if form_of("", draft.document) == "ui" else "API format"
+        hint = f"a path here, or {SERVER}:NAME among the server's own; in {form}, or as .ui.json or .api.json asks"
         name = await self.app.push_screen_wait(TextInputDialog("Write the workflow to", suggested, hint=hint))
         if not name:
             return
         if name.startswith(f"{SERVER}:"):
-            await self._server_files.save(name.removeprefix(f"{SERVER}:").strip(), draft.graph)
+            written = await self.dashboard.ask("write", self._made(name, draft)).wait()
+            if written is not None:
+                await self._server_files.save(name.removeprefix(f"{SERVER}:").strip(), written)
         else:
             self.dashboard.ask("write", self._write(at_home(name), draft))
 
+    async def _made(self, name: str, draft: Draft) -> Mapping[str, Any]:
+        """What a file of this name holds. Raises WorkflowError."""
+        info = self.session.state.object_info if self.session.state is not None else None
+        return await asyncio.to_thread(to_write, name, draft.document, draft.graph, info)
+
     async def _write(self, path: Path, draft: Draft) -> None:
-        written = await asyncio.to_thread(documents.write, path, draft.graph)
+        written = await asyncio.to_thread(documents.write, path, await self._made(path.name, draft))
         await self._remember(str(written.absolute()))
         self.dashboard.say(f"written to {sanitize.line(str(written))}")
         self.action_reload()
