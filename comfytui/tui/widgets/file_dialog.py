@@ -135,6 +135,8 @@ class FileDialog(ModalScreen[Path | None]):
             await asyncio.sleep(PAUSE if self._folder is not None else 0)
             self._listing = await asyncio.to_thread(listing, folder, self._endings, tail.startswith("."))
             self._folder = folder
+        if not self.query(LineList):  # it was left while the folder was read
+            return
         self._tail = tail
         names = [sanitize.line(item.name) for item in self._listing.items]
         places = [place for place in ranked(tail, names) if not tail or names[place] != "../"]
