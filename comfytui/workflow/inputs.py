@@ -18,10 +18,10 @@ from comfytui.workflow.order import expected
 # Roles a user most likely wants to change, in the order of a form.
 IMPORTANT = (
     "positive", "negative", "model", "seed", "steps", "cfg", "sampler", "scheduler", "denoise", "width", "height",
-    "batch", "lora",
+    "length", "batch", "lora", "strength",
 )  # fmt: skip
 # Names worth showing first wherever they stand.
-IMPORTANT_NAMES = frozenset({"filename_prefix", "image", "lora_name", "ckpt_name", "unet_name"})
+IMPORTANT_NAMES = frozenset({"filename_prefix", "image", "lora_name", "ckpt_name", "unet_name", "model_name"})
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 SHOWN_CHOICES = 8
 UPLOADS = ("image", "video", "audio", "file")
@@ -76,8 +76,13 @@ def fields(graph: Graph, object_info: ObjectInfo | None = None) -> list[Field]:
             field = _field(graph, place, value, known.get(name), roles.get(place, ""))
             if field is not None:
                 found.append(field)
-    found.sort(key=lambda field: IMPORTANT.index(field.role) if field.role in IMPORTANT else len(IMPORTANT))
+    found.sort(key=_order)
     return found
+
+
+def _order(field: Field) -> int:
+    role = "lora" if field.role == "strength" else field.role  # each beside the name of its own LoRA
+    return IMPORTANT.index(role) if role in IMPORTANT else len(IMPORTANT)
 
 
 def parse_assignment(text: str, graph: Graph | None = None) -> Assignment:
@@ -113,14 +118,19 @@ def with_value(
     then changes the input of the first sampler). Text is converted to the kind of the input. Raises WorkflowError that
     names what there is instead.
     """
-    node_id, input_name = _by_role(graph, input_name) if not node else (resolve(graph, node), input_name)
-    field = _settable(graph, Place(node_id, input_name), object_info)
+    node_id, input_name = place_of(graph, node, input_name)
+    field = field_at(graph, Place(node_id, input_name), object_info)
     converted = check_value(field, value)
     if isinstance(converted, WorkflowError):
         raise converted
     changed = dict(graph)
     changed[node_id] = {**graph[node_id], "inputs": {**inputs(graph, node_id), input_name: converted}}
     return changed
+
+
+def place_of(graph: Graph, node: str, input_name: str) -> Place:
+    """Where `with_value` puts a value: `node` and `input_name` mean the same there. Raises WorkflowError."""
+    return Place(resolve(graph, node), input_name) if node else _by_role(graph, input_name)
 
 
 def resolve(graph: Graph, node: str) -> str:
@@ -181,6 +191,7 @@ def _field(graph: Graph, place: Place, value: Any, known: Declared | None, role:
 def _make(graph: Graph, place: Place, value: Any, kind: str, known: Declared | None, role: str) -> Field:
     options = known.options if known is not None else {}
     prompt = role in ("positive", "negative")
+    upload = next((each for each in UPLOADS if options.get(f"{each}_upload") is True), "")
     return Field(
         node_id=place.node_id,
         title=title(graph, place.node_id),
@@ -195,10 +206,10 @@ def _make(graph: Graph, place: Place, value: Any, kind: str, known: Declared | N
         choices=known.choices if known is not None else (),
         multiline=options.get("multiline") is True or (prompt and known is None),
         tooltip=options["tooltip"] if isinstance(options.get("tooltip"), str) else "",
-        important=role in IMPORTANT or place.input in IMPORTANT_NAMES,
+        important=role in IMPORTANT or place.input in IMPORTANT_NAMES or bool(upload),
         role=role,
         declared=known is not None,
-        upload=next((kind for kind in UPLOADS if options.get(f"{kind}_upload") is True), ""),
+        upload=upload,
     )
 
 
@@ -221,8 +232,8 @@ def _limit(value: Any) -> float | None:
     return value
 
 
-def _settable(graph: Graph, place: Place, object_info: ObjectInfo | None) -> Field:
-    """The field at a place, which the graph or the server must know."""
+def field_at(graph: Graph, place: Place, object_info: ObjectInfo | None = None) -> Field:
+    """The field at a place, which the graph or the server must know. Raises WorkflowError, also for a linked input."""
     given = inputs(graph, place.node_id)
     known = declared(object_info, class_type(graph, place.node_id)) if object_info is not None else {}
     where = f"node {place.node_id} ({title(graph, place.node_id)})"

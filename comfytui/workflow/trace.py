@@ -7,7 +7,7 @@ usual input names is understood as well as a built-in one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from comfytui.workflow.graph import Graph, Place, class_type, inputs, link, links
@@ -22,15 +22,25 @@ SCALARS: dict[str, tuple[str, ...]] = {
     "scheduler": ("scheduler",),
     "denoise": ("denoise",),
 }
-SIZES = {"width": ("width",), "height": ("height",), "batch": ("batch_size",)}
+SIZES = {
+    "width": ("width",),
+    "height": ("height",),
+    "length": ("length", "num_frames", "video_frames", "seconds"),
+    "batch": ("batch_size",),
+}
+# Names of a guidance that another node than the sampler holds: on the guider, or on the way of the positive words.
+GUIDANCES = ("guidance", "cfg_conds", "guidance_scale")
 HELPERS = ("noise", "guider", "sampler", "sigmas")
 TEXTS = ("text", "prompt", "text_g", "text_l", "clip_l", "t5xxl", "positive", "string")
 MODELS = ("ckpt_name", "unet_name", "model_name", "gguf_name", "model_path")
+SUFFIXES = (".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".sft", ".bin")
+STARTS = {"positive": ("positive", "conditioning", "cond1", "cond"), "negative": ("negative",)}
+STRENGTHS = ("strength_model", "strength_clip", "strength")
 LITERALS = ("value", "int", "float", "number", "string", "text", "seed", "noise_seed", "boolean")
 # Where the words of a prompt never come from; following them would find the other prompt or a model's name.
 NOT_TEXT = ("clip", "model", "vae", "control_net", "image", "latent", "latent_image", "samples", "mask", "clip_vision")
 
-ROLES = ("positive", "negative", *SCALARS, *SIZES, "model", "lora")
+ROLES = ("positive", "negative", *SCALARS, *SIZES, "model", "lora", "strength")
 
 
 def samplers(graph: Graph) -> tuple[str, ...]:
@@ -41,23 +51,27 @@ def samplers(graph: Graph) -> tuple[str, ...]:
 def roles(graph: Graph) -> dict[Place, str]:
     """Input → its role (one of `ROLES`), sampler by sampler in running order; the first role of an input stays."""
     found: dict[Place, str] = {}
-    for sampler in samplers(graph):
+    sampling = samplers(graph)
+    for sampler in sampling:
         for place, role in roles_of(graph, sampler):
             found.setdefault(place, role)
-    return found
+    return found if sampling else dict(_by_name(graph))
 
 
 def roles_of(graph: Graph, sampler: str) -> Iterator[tuple[Place, str]]:
     """The inputs that decide what one sampler does, each with its role."""
-    for place in _texts(graph, sampler, "positive"):
-        yield place, "positive"
-    for place in _texts(graph, sampler, "negative"):
-        yield place, "negative"
+    positive, passed = _texts(graph, sampler, "positive")
+    negative, _ = _texts(graph, sampler, "negative")
+    yield from ((place, "positive") for place in positive)
+    # Where both sides end at the same words, the negative one is empty: it was zeroed, or is not used.
+    yield from ((place, "negative") for place in negative if place not in positive)
     family = list(_with_helpers(graph, sampler))
     for role, names in SCALARS.items():
-        found = (_scalar(graph, node_id, names) for node_id in family)
-        if (scalar := next((each for each in found if each is not None), None)) is not None:
-            yield scalar, role
+        found = [place for node_id in family if (place := _scalar(graph, node_id, names)) is not None][:1]
+        if role == "cfg" and (not found or value(graph, found[0]) in (0, 1)):
+            # A model with its guidance distilled into it: the number that matters goes in with the words.
+            found = [*_guidance(graph, (*family, *passed)), *found]
+        yield from ((place, role) for place in found)
     yield from _size(graph, sampler)
     yield from _models(graph, family)
 
@@ -104,45 +118,92 @@ def _scalar(graph: Graph, node_id: str, names: tuple[str, ...]) -> Place | None:
 
 
 def _literal(graph: Graph, node_id: str, names: tuple[str, ...], depth: int = 8) -> Place | None:
-    """Follow a chain of primitive and pass-through nodes to the value that it begins with."""
+    """Follow a chain of primitive, pass-through and switch nodes to the value that it begins with."""
     given = inputs(graph, node_id)
     for name in (*names, *LITERALS):
         if isinstance(given.get(name), (int, float, str)):
             return Place(node_id, name)
-    origins = [origin for _, origin, _ in links(graph, node_id)]
-    return _literal(graph, origins[0], names, depth - 1) if len(origins) == 1 and depth else None
+    origins = list(_taken(graph, node_id))
+    return _literal(graph, origins[0][1], names, depth - 1) if len(origins) == 1 and depth else None
 
 
-def _texts(graph: Graph, sampler: str, side: str) -> Iterator[Place]:
-    """The words of one side of the guidance: breadth first from the conditioning input to text encoders."""
+def _taken(graph: Graph, node_id: str) -> Iterator[tuple[str, str, int]]:
+    """The links of a node that count: of a switch whose position is known, the one that it lets through."""
+    given = inputs(graph, node_id)
+    if not _switches(given):
+        yield from links(graph, node_id)
+        return
+    at = _scalar(graph, node_id, ("switch", "boolean", "condition"))
+    position = value(graph, at) if at is not None else None
+    for name, origin, slot in links(graph, node_id):
+        if name == f"on_{str(position).lower()}" or (not isinstance(position, bool) and name.startswith("on_")):
+            yield name, origin, slot
+
+
+def _texts(graph: Graph, sampler: str, side: str) -> tuple[list[Place], list[str]]:
+    """The words of one side of the guidance, and the nodes on the way: breadth first to the text encoders and beyond."""
     waiting: deque[tuple[str, int]] = deque()
     for node_id in _with_helpers(graph, sampler):
         given = inputs(graph, node_id)
-        start = given.get(side)
-        if start is None and side == "positive":
-            start = given.get("conditioning")
-        if (origin := link(start)) is not None:
+        if (origin := next((each for name in STARTS[side] if (each := link(given.get(name)))), None)) is not None:
             waiting.append(origin)
             break
     seen: set[tuple[str, int]] = set()
-    told: set[Place] = set()
+    told: dict[Place, None] = {}
+    passed: list[str] = []
     while waiting:
         at = waiting.popleft()
         if at in seen:
             continue
         seen.add(at)
         node_id, slot = at
+        passed.append(node_id)
         given = inputs(graph, node_id)
         if "positive" in given and "negative" in given:  # a node that changes both sides: its slots are in that order
             if (origin := link(given["negative" if slot == 1 else "positive"])) is not None:
                 waiting.append(origin)
             continue
-        places = [_scalar(graph, node_id, (name,)) for name in TEXTS if name in given]
-        words = [place for place in places if place is not None and isinstance(value(graph, place), str)]
-        yield from (place for place in words if place not in told)
-        told.update(words)
+        named = [name for name in TEXTS if name in given]
+        words = [Place(node_id, name) for name in named if isinstance(given[name], str)]
+        for name in named:
+            if (origin := link(given[name])) is not None:
+                words.extend(_words(graph, origin[0]))
+        told.update(dict.fromkeys(words))
         if not words:
-            waiting.extend((origin, slot) for name, origin, slot in links(graph, node_id) if name not in NOT_TEXT)
+            waiting.extend((origin, slot) for name, origin, slot in _taken(graph, node_id) if name not in NOT_TEXT)
+    return list(told), passed
+
+
+def _words(graph: Graph, node_id: str) -> Iterator[Place]:
+    """The strings that a text is put together from, whatever joins, switches or passes it on."""
+    waiting, seen = deque([node_id]), set[str]()
+    while waiting:
+        node_id = waiting.popleft()
+        if node_id in seen:
+            continue
+        seen.add(node_id)
+        for name, given in inputs(graph, node_id).items():
+            if isinstance(given, str) and (name in TEXTS or name in LITERALS or name.startswith(("string", "text"))):
+                yield Place(node_id, name)
+        waiting.extend(origin for name, origin, _ in _taken(graph, node_id) if name not in NOT_TEXT)
+
+
+def _guidance(graph: Graph, passed: Iterable[str]) -> Iterator[Place]:
+    places = (_scalar(graph, node_id, GUIDANCES) for node_id in passed)
+    yield from [place for place in places if place is not None and isinstance(value(graph, place), (int, float))][:1]
+
+
+def _by_name(graph: Graph) -> Iterator[tuple[Place, str]]:
+    """Without a sampler (a service far away makes the picture, or one is only enlarged) names alone must do."""
+    names = {name: role for role, each in (SCALARS | SIZES).items() for name in each}
+    names |= {"prompt": "positive", "positive_prompt": "positive", "negative_prompt": "negative"}
+    names |= dict.fromkeys(MODELS, "model")
+    for node_id in expected(graph):
+        for name in inputs(graph, node_id):
+            place = _scalar(graph, node_id, (name,)) if name in names else None
+            texts = names.get(name) in ("positive", "negative", "model", "sampler", "scheduler")
+            if place is not None and texts == isinstance(value(graph, place), str):
+                yield place, names[name]
 
 
 def _size(graph: Graph, sampler: str) -> Iterator[tuple[Place, str]]:
@@ -155,26 +216,47 @@ def _size(graph: Graph, sampler: str) -> Iterator[tuple[Place, str]]:
         if node_id in seen or (node_id != sampler and _samples(graph, node_id)):
             continue
         seen.add(node_id)
-        found = {role: _scalar(graph, node_id, names) for role, names in SIZES.items()}
-        if found["width"] is not None and found["height"] is not None:
-            yield from ((place, role) for role, place in found.items() if place is not None)
+        given = inputs(graph, node_id)
+        if ("width" in given and "height" in given) or "batch_size" in given:
+            found = {role: _scalar(graph, node_id, names) for role, names in SIZES.items()}
+            yield from (
+                (place, role)
+                for role, place in found.items()
+                if place is not None and isinstance(value(graph, place), (int, float))
+            )
             return
-        waiting.extend(origin for _, origin, _ in links(graph, node_id))
+        waiting.extend(origin for _, origin, _ in _taken(graph, node_id))
 
 
 def _models(graph: Graph, family: list[str]) -> Iterator[tuple[Place, str]]:
     """The checkpoint and the LoRAs along the model links, the LoRA nearest the checkpoint first."""
-    loras: list[Place] = []
+    loras: list[list[tuple[Place, str]]] = []
     node_id = next((origin for each in family for name, origin, _ in links(graph, each) if name == "model"), None)
     seen: set[str] = set()
     while node_id is not None and node_id not in seen:
         seen.add(node_id)
         given = inputs(graph, node_id)
         if isinstance(given.get("lora_name"), str):
-            loras.append(Place(node_id, "lora_name"))
-        name = next((name for name in MODELS if isinstance(given.get(name), str)), None)
-        if name is not None:
+            weights = [Place(node_id, name) for name in STRENGTHS if isinstance(given.get(name), (int, float))]
+            loras.append([(Place(node_id, "lora_name"), "lora"), *((place, "strength") for place in weights)])
+        elif (name := _file(given)) is not None:
             yield Place(node_id, name), "model"
             break
-        node_id = next((origin for name, origin, _ in links(graph, node_id) if name in ("model", "model1")), None)
-    yield from ((place, "lora") for place in reversed(loras))
+        taken = list(_taken(graph, node_id))
+        named = [origin for name, origin, _ in taken if name in ("model", "model1")]
+        # What only passes a model on may call it anything; what has several links must say which.
+        node_id = named[0] if named else taken[0][1] if len(taken) == 1 or (_switches(given) and taken) else None
+    for each in reversed(loras):
+        yield from each
+
+
+def _switches(given: Mapping[str, Any]) -> bool:
+    return "on_true" in given and "on_false" in given
+
+
+def _file(given: Mapping[str, Any]) -> str | None:
+    """The input that names the file of a model."""
+    known = next((name for name in MODELS if isinstance(given.get(name), str)), None)
+    if known is not None or any(link(each) is not None for each in given.values()):
+        return known
+    return next((n for n, each in given.items() if isinstance(each, str) and each.lower().endswith(SUFFIXES)), None)
