@@ -13,6 +13,9 @@ from comfytui.client.messages import LogPiece, Logs
 from comfytui.state.logs import Log
 
 EVERY = 5.0  # seconds between two looks at a server that has a log but tells no news of it
+PATIENCE = (
+    30.0  # seconds for all of a log: a server that sends a byte now and then never runs into the client's timeout
+)
 HELD_BACK = 5000  # pieces that may come while the past is being read
 
 _NO_ROUTE = (Missing, NotComfyUI, BadAnswer, Denied)
@@ -35,6 +38,7 @@ class ServerLog:
         self.log = Log()
         self.told = Told.IDLE
         self.problem = ""
+        self.missing = False  # it has no log to show at all: asking again would help nobody
         self._http = http
         self._client_id = client_id
         self._watchers: dict[object, Callable[[], None]] = {}
@@ -132,16 +136,19 @@ class ServerLog:
         self._held = deque(maxlen=HELD_BACK)  # lines that come before the past has come belong after it
         told = Told.LIVE
         try:
-            if not self._subscribed:
-                try:
-                    await self._http.subscribe_logs(self._client_id, on=True)
-                    self._subscribed = True
-                except _NO_ROUTE:
-                    told = Told.ASKED
-            past = await self._http.logs()
-        except ClientError as error:
+            async with asyncio.timeout(PATIENCE):
+                if not self._subscribed:
+                    try:
+                        await self._http.subscribe_logs(self._client_id, on=True)
+                        self._subscribed = True
+                    except _NO_ROUTE:
+                        told = Told.ASKED
+                past = await self._http.logs()
+        except (ClientError, TimeoutError) as error:
             self._held = None
-            self.problem = str(error)
+            late = f"The server did not send its log within {PATIENCE:g} s. Is it overloaded?"
+            self.problem = late if isinstance(error, TimeoutError) else str(error)
+            self.missing = isinstance(error, _NO_ROUTE)
             self._say(Told.NOTHING)
             return
         if not self._live:  # the link broke meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from aiohttp import web
 
 from comfytui.state.connection import Connection
@@ -170,3 +171,17 @@ async def test_our_engine_tells_its_log_live(engine: RunningEngine) -> None:
         await reader.until(lambda: any("LoadImage" in line for line in reader.lines))
         bad = next(line for line in connection.log.log.since(0) if "LoadImage" in line.text)
         assert bad.level is Level.ERROR
+
+
+async def test_a_log_that_never_comes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.state.server_log.PATIENCE", 0.01)
+    async with FakeComfy() as server, connected(server.url) as connection:
+
+        async def silent() -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(connection.log._http, "logs", silent)
+        reader = Reader(connection)
+        await reader.until(lambda: connection.log.told is Told.NOTHING)
+        assert "did not send its log within" in connection.log.problem
+        assert not connection.log.missing

@@ -157,6 +157,7 @@ class StubLog:
         self.log = Log()
         self.told = Told.LIVE
         self.problem = ""
+        self.missing = False
         self.followers: list[Callable[[], None]] = []
 
     def follow(self, on_change: Callable[[], None]) -> Callable[[], None]:

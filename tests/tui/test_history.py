@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from comfytui.client.errors import Missing
+from comfytui.state.model import Link, Phase
 from comfytui.tui.screens.history import HistoryView
 from comfytui.tui.widgets.gallery import Gallery
 from comfytui.tui.widgets.picture import Picture
@@ -147,3 +148,21 @@ async def test_a_job_can_be_edited_before_it_runs_again() -> None:
         await pilot.press("e")
         await until(pilot, lambda: app.current == "workflows" and "what changes" in text(app), "the editor")
         assert "8401" in text(app)
+
+
+async def test_without_the_server_it_says_how_to_get_there_with_the_users_keys() -> None:
+    link = Link("http://gpu-box-2:8188", Phase.REFUSED, sample.NOW, error="gpu-box-2:8188 wants a token.")
+    state = replace(sample.idle(0), link=link, history_loaded=False)
+    async with running(state, (120, 40), "3", keys={"app.retry": "f9"}) as (_, app, _):
+        shown = text(app)
+        assert "wants a token" in shown and "comfytui --local" in shown
+        assert "f9        connects again" in shown
+
+
+async def test_while_there_is_nothing_no_empty_panes_lie_beside_it() -> None:
+    async with running(sample.idle(0), (120, 40), "3") as (pilot, app, connection):
+        side = app.default_screen.query_one("#history-side")
+        assert not side.region.area and "Nothing has been made" in text(app)
+        connection.become(sample.idle(2))
+        await settle(pilot)
+        assert side.region.area

@@ -109,3 +109,10 @@ async def test_a_server_that_refuses_us_is_not_called_idle() -> None:
     async with running(replace(sample.idle(0), link=link), (80, 24), "2") as (_, app, _):
         assert "wants a token" in text(app)
         assert "Nothing runs" not in text(app)
+
+
+async def test_no_column_touches_the_edge_of_a_screen_without_borders() -> None:
+    async with running(sample.crowded(), (60, 15), "2") as (_, app, _):
+        table = app.default_screen.query_one(JobTable)
+        lines = text(app).split("\n")[table.region.y : table.region.bottom]
+        assert max(map(len, lines)) == 59

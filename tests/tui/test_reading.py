@@ -94,3 +94,11 @@ async def test_an_answer_is_clicked() -> None:
         await pilot.click("Answer")
         await settle(pilot)
     assert answers == [True]
+
+
+async def test_on_a_narrow_screen_the_sentences_of_the_help_get_the_room() -> None:
+    for size, cells in (((120, 40), 21), ((60, 15), 12)):
+        async with running(sample.busy(), size, "2", "question_mark", "slash", *"one page down") as (_, app, _):
+            lines = [each.partition("│")[2] for each in text(app).split("\n")]
+            line = next(each for each in lines if "One page down" in each)
+            assert line.index("One page down") - line.index("ctrl+d") == cells, line

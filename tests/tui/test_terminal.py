@@ -90,7 +90,7 @@ def test_a_terminal_that_is_resized_to_almost_nothing_comes_back(server: FakeCom
         for columns, rows in ((40, 10), (8, 3), (60, 15), (120, 40)):
             terminal.resize(columns, rows)
             terminal.settle(0.3)
-        terminal.wait_for("6 Settings")
+        terminal.wait_for("8 Settings")
 
 
 def test_an_absent_server_is_told_with_what_to_do() -> None:
@@ -122,7 +122,7 @@ def test_a_socket_that_drops_in_the_middle_loses_nothing(server: FakeComfy, tmp_
         terminal.wait_for("f5 run")  # connected
         terminal.wait_for("VRAM")
         terminal.press("\x1b[15~")
-        terminal.wait_for("Queue 1")
+        terminal.wait_for("2 1  3")  # the queue's tab: one job
         terminal.press("1")
         terminal.wait_for("▶ KSampler")
         server.call("release")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
         def __call__(self, title: str, listed: Iterable[Action], off: Collection[str] = ()) -> None: ...
 
 
-KEYS = 21  # cells
+KEYS, FEW_KEYS = 21, 12  # cells; where the screen is narrow, so that sentences stay on a line
+NARROW = 100
 HINT = "j k scroll · / filter · esc"
 
 
@@ -51,12 +53,16 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen.-search Input { display: block; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._wide: bool | None = None  # as it was drawn last
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content("help")
             dialog.border_subtitle = Content(HINT)
             with VerticalScroll():
-                yield Static(self._content(""), markup=False)
+                yield Static(markup=False)
             query = Input(placeholder="words of a key's name or sentence")
             query.cursor_blink = False
             yield query
@@ -66,6 +72,9 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         self.query_one(VerticalScroll).styles.max_height = max(3, int(self.app.size.height * 0.9) - 3)
+        if (wide := self.app.size.width >= NARROW) is not self._wide:
+            self._wide = wide
+            self.query_one(Static).update(self._content(self.query_one(Input).value))
 
     @property
     def _dashboard(self) -> Dashboard:
@@ -82,18 +91,27 @@ class HelpScreen(ModalScreen[None]):
             return all(word in text for word in wanted)
 
         def section(title: str, listed: Iterable[Action], off: Collection[str] = ()) -> None:
-            rows = []
+            rows, cells = [], KEYS if self.app.size.width >= NARROW else FEW_KEYS
             for action in filter(meant, listed):
                 unusable = action.id in off
                 keys = " ".join(actions.shown_keys(action, self._dashboard.keymap))
                 rows.append(
                     (
-                        Text(f" {keys}", palette.dim if unusable else palette.key),
+                        Text(
+                            "\n".join(f" {line}" for line in textwrap.wrap(keys, cells - 1)),
+                            palette.dim if unusable else palette.key,
+                        ),
                         Text(action.description, palette.dim if unusable else palette.text),
                     )
                 )
             if rows:
-                parts.extend((Text(title, palette.style("accent", bold=True)), pairs(rows, KEYS), Text()))
+                parts.extend(
+                    (
+                        Text(title, palette.style("accent", bold=True)),
+                        pairs(rows, cells),
+                        Text(),
+                    )
+                )
 
         self._sections(section, parts)
         if wanted:

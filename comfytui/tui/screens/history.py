@@ -17,7 +17,7 @@ from comfytui.client.errors import ClientError
 from comfytui.settings.memory import recall, remember
 from comfytui.state.filters import KEYS, NO_MARK
 from comfytui.state.model import JobState, Phase
-from comfytui.tui import actions, history_details, job_details
+from comfytui.tui import actions, history_details, job_details, teaching
 from comfytui.tui.history_order import Listing, Order
 from comfytui.tui.screens.history_acts import HistoryActs
 from comfytui.tui.screens.job_view import pictures_of
@@ -57,6 +57,7 @@ class HistoryView(HistoryActs):
     HistoryView #history-table { display: none; }
     HistoryView.-lines #history-table { display: block; }
     HistoryView.-lines #history-gallery { display: none; }
+    HistoryView.-nothing #history-side { display: none; }
     .-one HistoryView #history-side, .-small-w HistoryView #history-side { display: none; }
     .-one HistoryView #history-list, .-small-w HistoryView #history-list { width: 1fr; }
     /* The list stays there without room, so that its keys go on moving from picture to picture. */
@@ -160,6 +161,7 @@ class HistoryView(HistoryActs):
 
     def _show(self, state: ServerState) -> None:
         ids, sections = self._listing.update(state)
+        self.set_class(not state.history, "-nothing")  # what would lie beside an empty list is two empty boxes
         gallery, table = self.query_one(Gallery), self.query_one(HistoryTable)
         now, jobs, marks = self.dashboard.clock(), state.jobs, state.marks
         if self.has_class("-lines"):  # the other one is brought up to date when it is shown
@@ -183,7 +185,7 @@ class HistoryView(HistoryActs):
             return f"Nothing matches {wanted!r} in {len(state.history):,} jobs.\nesc  clears the filter{older}"
         if state.history_loaded:
             return NOTHING
-        return "loading …" if state.link.phase is Phase.LIVE else (state.link.error or "not connected")
+        return teaching.without_server(state, "history", self.dashboard.keymap) or "loading …"
 
     def _caption(self, state: ServerState, key: str, width: int) -> Text:
         job, mark, palette = state.jobs[key], state.marks.get(key, NO_MARK), self.dashboard.palette

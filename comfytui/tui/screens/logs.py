@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 SOON = 0.1  # seconds from a new line until it is drawn, with those that come meanwhile
 FLOOD = 0.4  # … when more come than anybody can read: the link has better uses
 CLEAN = re.compile(r"[^\w.-]+")
+LATE = """\
+{problem}
+
+ {reload}  asks again
+ {ping}   Servers: how long this one takes to answer"""
 NO_LOG = """\
 {problem}
 
@@ -190,9 +195,10 @@ class LogsView(ScreenView):
 
     def _nothing(self) -> str:
         if not self._of_engine and self._followed is not None and self._followed.log.told is Told.NOTHING:
-            key = actions.key_of("logs.reload", self.dashboard.keymap)
-            return NO_LOG.format(problem=self._followed.log.problem, reload=key)
-        if missing := teaching.without_server(self.session.state, "log"):
+            log, keymap = self._followed.log, self.dashboard.keymap
+            keys = {"reload": actions.key_of("logs.reload", keymap), "ping": actions.key_of("app.servers", keymap)}
+            return (NO_LOG if log.missing else LATE).format(problem=log.problem, **keys)
+        if missing := teaching.without_server(self.session.state, "log", self.dashboard.keymap):
             return missing
         if len(self.log_shown):
             return f"No line matches {self.query_one(Input).value.strip()!r}.\nesc  clears the filter"

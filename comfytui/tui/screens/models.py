@@ -243,7 +243,7 @@ class ModelsView(ScreenView):
         return model_lines.file_line(self.dashboard.palette, self._files[key], width, self._folder == ALL)
 
     def _nothing(self, any_files: bool) -> str:
-        if missing := teaching.without_server(self.session.state, "models"):
+        if missing := teaching.without_server(self.session.state, "models", self.dashboard.keymap):
             return missing
         if any_files:
             return f"No file matches {self._query!r} here.\nesc  clears the filter"

@@ -115,9 +115,14 @@ class NodesView(ScreenView):
 
     def on_session(self) -> None:
         if self._info is None:
-            failed = f"The server did not tell its nodes: {self._failed}\n\n f5  asks again" if self._failed else ""
+            again = actions.key_of("nodes.reload", self.dashboard.keymap)
+            failed = (
+                f"The server did not tell its nodes: {self._failed}\n\n {again}  asks again" if self._failed else ""
+            )
             self._list.say_empty(
-                teaching.without_server(self.session.state, "nodes") or failed or "Asking the server for its nodes …"
+                teaching.without_server(self.session.state, "nodes", self.dashboard.keymap)
+                or failed
+                or "Asking the server for its nodes …"
             )
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:

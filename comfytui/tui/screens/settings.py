@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from comfytui.state.model import ServerState
 
 NAME = 22  # cells of a setting's name
+CHANGED = "•"  # before a setting that is not as it is by default
 PANES = ("ours", "server", "theirs")
 
 
@@ -133,7 +134,8 @@ class SettingsView(ServerSettings):
         option, palette = self._options[key], self.dashboard.palette
         value = schema.get(self.dashboard.settings, key)
         is_default = value == option.default
-        line = Text(" " + cut(key, NAME).ljust(NAME) + " ", palette.text)
+        line = Text(" " if is_default else CHANGED, palette.accent)  # not by its colour alone
+        line.append(cut(key, NAME).ljust(NAME) + " ", palette.text)
         column = width // 2 if width >= 90 else width  # where the descriptions begin
         line.append(cut(shown(value), column - NAME - 3), palette.dim if is_default else palette.accent)
         if column < width:
@@ -284,7 +286,7 @@ class SettingsView(ServerSettings):
     def _facts(self, state: ServerState | None) -> RenderableType:
         palette = self.dashboard.palette
         if state is None or (state.stats is None and not self.situation().live):
-            return Text(teaching.without_server(state, "facts about it"), palette.dim)
+            return Text(teaching.without_server(state, "facts about it", self.dashboard.keymap), palette.dim)
         return server_facts.facts(palette, state, self._system, self._users, self.user)
 
     # Actions

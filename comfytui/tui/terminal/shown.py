@@ -35,7 +35,6 @@ class Shown:
 
     def __init__(self) -> None:
         self._rows: dict[int, list[Cell]] = {}
-        self._cursor = ("", "")
         self._watched: dict[Hashable, Box] = {}
         self._touched: set[Hashable] = set()
 
@@ -63,7 +62,6 @@ class Shown:
     def forget(self) -> None:
         """Others have written to the screen, or it has another size: everything is sent again."""
         self._rows.clear()
-        self._cursor = ("", "")
 
     def update(self, drawing: str) -> str:
         """What turns the screen into what it would be after `drawing`; empty if it is that already.
@@ -77,7 +75,7 @@ class Shown:
             return drawing
         out: list[str] = []
         now = want = PLAIN
-        cursor = self._cursor
+        cursor = ("", "")
         for row, column, text in zip(moves[::3], moves[1::3], moves[2::3], strict=True):
             cursor = (row, column)
             if not text:
@@ -93,9 +91,8 @@ class Shown:
                 now = self._line(int(row), int(column) - 1, cells, now, out)
         if now != PLAIN:
             out.append(change(now, PLAIN))
-        if out or cursor != self._cursor:
-            out.append(f"\x1b[{cursor[0]};{cursor[1]}H" if cursor[0] else "")
-        self._cursor = cursor
+        if out and cursor[0]:  # a move alone is not sent: the cursor is hidden, and only input methods look for it
+            out.append(f"\x1b[{cursor[0]};{cursor[1]}H")
         return "".join(out)
 
     def _line(self, row: int, start: int, cells: list[Cell], now: Pen, out: list[str]) -> Pen:

@@ -67,7 +67,7 @@ def fitted(columns: Sequence[Column], width: int, least: int = 24) -> list[tuple
 def header(columns: Sequence[Column], width: int, palette: Palette) -> Text:
     """The names of the columns that fit."""
     line = Text(" ", palette.dim)
-    for column, cells in fitted(columns, width):
+    for column, cells in fitted(columns, width - 1):  # a blank on the right as on the left
         line.append(f"{column.name:>{cells}}  " if column.right else f"{column.name:<{cells}}  ")
     return line
 
@@ -112,7 +112,7 @@ class JobTable(LineList):
             "from": (sender(job), "dim"),
         }
         line = Text(" ")
-        for column, cells in fitted(self._columns, width):
+        for column, cells in fitted(self._columns, width - 1):
             if column.name == "state":
                 line.append_text(_state(palette, job, state, cells, now))
             else:

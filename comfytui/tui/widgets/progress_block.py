@@ -55,7 +55,7 @@ class ProgressBlock(Widget):
 
     def _bar(self, palette: Palette, state: ServerState, job: Job | None, now: float, width: int) -> list[Text]:
         if job is None:
-            return [Text("–", palette.dim)]
+            return [Text("nothing runs", palette.dim)]
         if job.state is not JobState.RUNNING:
             glyph, role = GLYPHS[job.state]
             text = Text(f"{glyph} {job.state}", palette.style(role))

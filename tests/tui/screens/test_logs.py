@@ -16,6 +16,7 @@ from comfytui.client.messages import LogPiece
 from comfytui.client.target import Target
 from comfytui.settings.schema import Settings
 from comfytui.state.connection import Connection
+from comfytui.state.server_log import Told
 from comfytui.tui.app import Dashboard
 from comfytui.tui.screens.logs import LogsView
 from comfytui.tui.widgets.log_lines import LogLines
@@ -261,3 +262,14 @@ async def test_the_screens_about_a_server_say_what_to_do_without_one() -> None:
             if key == "8":
                 await pilot.press("v")
             await until(pilot, shows(app, "ssh -L"), "how to connect")
+
+
+async def test_a_log_that_comes_too_late_is_no_reason_to_blame_a_proxy() -> None:
+    async with running(sample.idle(), (80, 24), "7") as (pilot, app, connection):
+        connection.log.told, connection.log.problem = Told.NOTHING, "gpu-box-2:8188 did not send its log within 30 s."
+        connection.log.missing = False
+        assert app.view is not None
+        app.view.forget()
+        app.view.draw(connection.state)
+        await settled(pilot)
+        assert "within 30 s" in text(app) and "f5  asks again" in text(app) and "proxy" not in text(app)

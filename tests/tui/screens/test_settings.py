@@ -231,3 +231,12 @@ async def test_keys_change_nothing_that_is_not_shown() -> None:
         await pilot.press("e", "x")
         await pilot.pause()
         assert app.settings.previews and len(app.screen_stack) == 1
+
+
+async def test_what_is_not_as_it_is_by_default_has_a_sign_and_not_only_a_colour() -> None:
+    app, _ = serve()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert "•previews" not in screen_text(app)
+        await change(pilot, "previews")
+        await until(pilot, lambda: "•previews" in screen_text(app))
