@@ -11,18 +11,23 @@ from comfytui.workflow.catalog import ObjectInfo
 from comfytui.workflow.check import check
 from comfytui.workflow.graph import Graph, class_type, inputs
 from comfytui.workflow.inputs import near
+from comfytui.workflow.near_files import near_files
 
-NEAR_NODE, NEAR_FILE = 0.7, 0.55  # how alike a name must be to be told
+NEAR_NODE = 0.7  # how alike a name must be to be told
 
 
 class Lack(msgspec.Struct, frozen=True):
-    """One thing that is not there. `near` are names the server has, best first; `where` the titles of the nodes."""
+    """One thing that is not there. `near` are names the server has, best first; `where` the titles of the nodes.
+
+    `how` says of each of `near` how it is: in another folder, in another precision, or alike.
+    """
 
     kind: str  # node | file (a model, a picture, or another choice)
     name: str
     where: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     input: str = ""  # of a file
+    how: tuple[str, ...] = ()
 
 
 def lacks(graph: Graph, object_info: ObjectInfo) -> list[Lack]:
@@ -36,8 +41,12 @@ def lacks(graph: Graph, object_info: ObjectInfo) -> list[Lack]:
         key = (problem.input, wanted)
         where = (*(files[key].where if key in files else ()), problem.title)
         spec = catalog.declared(object_info, class_type(graph, problem.node_id))[problem.input]
-        close = files[key].near if key in files else tuple(near(wanted, spec.choices, cutoff=NEAR_FILE))
-        files[key] = Lack("file", wanted, where, close, problem.input)
+        if key in files:
+            files[key] = msgspec.structs.replace(files[key], where=where)
+            continue
+        close = near_files(wanted, spec.choices)
+        names, how = tuple(each.name for each in close), tuple(each.how for each in close)
+        files[key] = Lack("file", wanted, where, names, problem.input, how)
     return [*found, *files.values()]
 
 
