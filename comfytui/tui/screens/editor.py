@@ -22,7 +22,8 @@ from comfytui.tui import draft as drafts
 from comfytui.tui import review
 from comfytui.tui.draft import Draft, SeedMode
 from comfytui.tui.widgets.field_words import hints
-from comfytui.tui.widgets.form import Edited, FormLine, FormLines, Pick, SeedModes, label_of, lines_of, meant, shown
+from comfytui.tui.widgets.form import Edited, FormLine, FormLines, Pick, SeedModes, meant, shown
+from comfytui.tui.widgets.form_grid import FIRST, Grid, grid_of
 from comfytui.tui.widgets.more_inputs import MoreInputs
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut_middle, one_line, plural
@@ -92,6 +93,7 @@ class Editor(Container):
         self._info: Mapping[str, Any] | None = None
         self._fields: dict[Place, Field] = {}
         self._lines: dict[Place, FormLine] = {}
+        self._grid = Grid((), ())
         self._title = self._counts = ""  # of the form's pane
         self._typed: dict[Place, str] = {}  # what was typed and is not accepted → why
         self._refused: dict[Place, str] = {}  # what the server said about it
@@ -164,18 +166,14 @@ class Editor(Container):
         found = fields(self.draft.graph, self._info)
         self._fields = {field.place: field for field in found}
         width = self.query_one("#editor-lines").size.width or self.app.size.width
-        lines = lines_of([field for field in found if field.important], width)[:MAX_LINES]
-        roles = [field.role for line in lines for field in line]
+        self._grid = grid_of([field for field in found if field.important], width, MAX_LINES)
         self._lines = {}
-        widgets = []
-        for line in lines:
-            labels = [label_of(field, twice=roles.count(field.role) > 1) for field in line]
-            is_seed = line[0].role == "seed" and not any(
-                f.role == "seed" for each in self._lines for f in [self._fields[each]]
-            )
-            widget = FormLine(line, labels, self.draft.seed_mode if is_seed else None)
-            widgets.append(widget)
-            self._lines.update({field.place: widget for field in line})
+        widgets: list[FormLine] = []
+        for line, labels in zip(self._grid.lines, self._grid.labels, strict=True):
+            is_seed = line[0].role == "seed" and not any(self._fields[each].role == "seed" for each in self._lines)
+            widgets.append(FormLine(line, labels, self.draft.seed_mode if is_seed else None))
+            self._lines.update({field.place: widgets[-1] for field in line})
+        self._lay(width)
         holder = self.query_one(FormLines)
         async with self._building, self.batch():
             old, place = list(holder.children), self._focused_place()
@@ -546,14 +544,17 @@ class Editor(Container):
     async def _fit(self) -> None:
         """Put as many fields on a line as there is room for."""
         width = self.query_one("#editor-lines").size.width
-        shown = [list(line.fields) for line in dict.fromkeys(self._lines.values())]
-        important = [field for field in self._fields.values() if field.important]
-        if (
-            not self.active
-            or not self.size.height
-            or not width
-            or self._typed
-            or lines_of(important, width)[:MAX_LINES] == shown
-        ):
-            return  # what is typed and not accepted stands in the form alone: it is not made anew
-        await self._rebuild()
+        if not self.active or not self.size.height or not width:
+            return
+        grid = grid_of([field for field in self._fields.values() if field.important], width, MAX_LINES)
+        if [[f.place for f in line] for line in grid.lines] == [[f.place for f in line] for line in self._grid.lines]:
+            self._grid = grid
+            self._lay(width)
+        elif not self._typed:  # what is typed and not accepted stands in the form alone: it is not made anew
+            await self._rebuild()
+
+    def _lay(self, width: int) -> None:
+        """Put the fields into columns."""
+        for line in dict.fromkeys(self._lines.values()):
+            seed = self._grid.seed(width) if line.has_modes else None
+            line.lay(((FIRST, seed),) if line.has_modes else self._grid.cells(line.fields))

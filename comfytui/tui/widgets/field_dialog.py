@@ -17,6 +17,8 @@ from comfytui.client import sanitize
 from comfytui.tui import actions
 from comfytui.tui.widgets.field_words import tip, told
 from comfytui.tui.widgets.form import Edited, FormLine, PromptArea
+from comfytui.tui.widgets.form_grid import LABEL
+from comfytui.tui.wording import cut_middle
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.inputs import Field
 
@@ -38,7 +40,7 @@ class FieldDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(sanitize.line(f"{field.title} · {field.input}"))
             dialog.border_subtitle = Content("F5 accept · esc" if field.multiline else "enter · esc")
-            yield FormLine([field], [sanitize.line(field.input)])
+            yield FormLine([field], [cut_middle(sanitize.line(field.input), LABEL)])
             yield Static(Text(f"{told(field)}\n{tip(field)}".strip()), classes="dim")
 
     def on_mount(self) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static, TextArea
 from comfytui.client import sanitize
 from comfytui.tui import actions
 from comfytui.tui.draft import Draft, SeedMode, parse
-from comfytui.tui.wording import cut_middle
+from comfytui.tui.widgets.form_grid import Cells
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Place, inputs
 from comfytui.workflow.inputs import Field
@@ -23,10 +23,7 @@ from comfytui.workflow.inputs import Field
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-SHORTEST = 11  # cells of an editor beside others, with what is around its label
-LABEL = 15  # cells; longer labels are cut in the middle
-# Roles whose editors are short, and share a line with their neighbours.
-SHARED = (("steps", "cfg", "denoise"), ("sampler", "scheduler"), ("width", "height", "batch"))
+CHANGED = "•"  # behind the label of a value that differs from the document
 
 
 def shown(value: Any) -> str:
@@ -49,35 +46,6 @@ def meant(draft: Draft, field: Field, text: str) -> Any | WorkflowError:
         if value is not None and text.replace("\n", " ") == shown(value).replace("\n", " "):
             return value
     return parse(draft, field, text)
-
-
-def label_of(field: Field, twice: bool = False) -> str:
-    """What a field is called; with the node's title if its role appears twice."""
-    if not field.role:
-        return sanitize.line(field.input.replace("_", " "))
-    name = "CFG" if field.role == "cfg" else field.role.capitalize()
-    return sanitize.line(f"{name} {field.title}") if twice else name
-
-
-def lines_of(fields: Sequence[Field], width: int = 1000) -> list[list[Field]]:
-    """Fields in the lines of a form, `width` cells wide: short ones of one sampler side by side."""
-    roles = [field.role for field in fields]
-    takes = {f.place: len(label_of(f, twice=roles.count(f.role) > 1)) + SHORTEST for f in fields}
-    lines: list[list[Field]] = []
-    for field in fields:
-        group = next((group for group in SHARED if field.role in group), None)
-        line = next((line for line in lines if group and _has_room(line, group, field)), None)
-        if line is not None and LABEL + SHORTEST + sum(takes[each.place] for each in (*line[1:], field)) > width:
-            line = None
-        if line is None:
-            lines.append([field])
-        else:
-            line.append(field)
-    return lines
-
-
-def _has_room(line: Sequence[Field], group: Sequence[str], field: Field) -> bool:
-    return all(each.role in group and each.role != field.role for each in line)
 
 
 class Edited(Message):
@@ -240,13 +208,12 @@ class FormLine(Vertical):
     FormLine { height: auto; width: 1fr; }
     FormLine > Horizontal { height: auto; }
     FormLine .label { width: 16; color: $role-dim; height: 1; }
-    FormLine .label.-later { width: auto; padding: 0 1 0 2; }
+    FormLine .label.-later { padding: 0 0 0 2; }
     FormLine .label.-changed { color: $role-accent; }
     FormLine Input, FormLine TextArea {
         width: 1fr; background: $role-panel; color: $role-text; padding: 0 1; border: none;
     }
     FormLine TextArea { height: auto; max-height: 6; min-height: 1; }
-    FormLine Input.-short { width: 1fr; max-width: 24; }
     FormLine Input:focus, FormLine TextArea:focus { background: $role-selection; color: $role-selection-text; }
     FormLine .note { display: none; height: auto; padding: 0 0 0 16; color: $role-failed; }
     FormLine .note.-said { display: block; }
@@ -254,15 +221,17 @@ class FormLine(Vertical):
     """
 
     def __init__(self, fields: Sequence[Field], labels: Sequence[str], seed_mode: SeedMode | None = None) -> None:
-        """`seed_mode` adds the choice of what becomes of the seed."""
+        """Labels have at most 15 cells. `seed_mode` adds the choice of what becomes of the seed."""
         super().__init__()
         self.fields = tuple(fields)
         self._seed_mode = seed_mode
         self._notes: dict[Place, str] = {}
         # Made here and not in `compose`, which runs later: the owner may speak to a line that is not mounted yet.
         self._editors = {field.place: self._make(field) for field in fields}
+        self._names = {field.place: label for field, label in zip(fields, labels, strict=True)}
         self._labels = {
-            field.place: _label(label, n) for n, (field, label) in enumerate(zip(fields, labels, strict=True))
+            place: Static(Text(label), classes="label -later" if n else "label")
+            for n, (place, label) in enumerate(self._names.items())
         }
         self._note = Static(classes="note", markup=False)
 
@@ -278,9 +247,18 @@ class FormLine(Vertical):
     def _make(self, field: Field) -> ValueInput | PromptArea:
         if field.kind == "string" and (field.multiline or "\n" in shown(field.value)):
             return PromptArea(field)
-        editor = ValueInput(field)
-        editor.set_class(len(self.fields) > 1 or self._seed_mode is not None, "-short")
-        return editor
+        return ValueInput(field)
+
+    def lay(self, cells: Sequence[Cells]) -> None:
+        """Give each label and each editor its width."""
+        for place, (label, editor) in zip(self._editors, cells, strict=True):
+            self._labels[place].styles.width = label
+            self._editors[place].styles.width = "1fr" if editor is None else editor
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether one chooses here what becomes of the seed."""
+        return self._seed_mode is not None
 
     def editor(self, place: Place) -> ValueInput | PromptArea | None:
         """The editor of an input, if it is on this line."""
@@ -301,8 +279,11 @@ class FormLine(Vertical):
             editor.value = text.replace("\n", " ")
 
     def mark(self, place: Place, changed: bool) -> None:
-        """Whether the value differs from the document."""
-        self._labels[place].set_class(changed, "-changed")
+        """Whether the value differs from the document: told by a sign, and by a colour."""
+        label = self._labels[place]
+        if label.has_class("-changed") is not changed:
+            label.set_class(changed, "-changed")
+            label.update(Text(self._names[place] + CHANGED * changed))
 
     def note(self, place: Place, text: str, wrong: bool = True) -> None:
         """Say what is wrong with an input, or (not `wrong`) what is being done about it; nothing for an empty text."""
@@ -326,8 +307,3 @@ class FormLine(Vertical):
         event.stop()
         if isinstance(event.text_area, PromptArea):
             self.post_message(Edited(event.text_area.field.place, event.text_area.text))
-
-
-def _label(text: str, place: int) -> Static:
-    """A label; those after the first on a line stand close to their editors."""
-    return Static(Text(text if place else cut_middle(text, LABEL)), classes="label -later" if place else "label")

@@ -320,3 +320,23 @@ async def test_a_refusal_of_a_link_is_said_beside_the_form() -> None:
         await pilot.press("f5")
         await until(pilot, lambda: "the server refused" in said(app, "#editor-review"))
         assert "KSampler · model: Return type mismatch" in said(app, "#editor-review").replace("\n", " ")
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40), (200, 60)])
+async def test_fields_lie_in_columns_and_what_is_changed_has_a_sign(size: tuple[int, int]) -> None:
+    app, _ = serve()
+    async with app.run_test(size=size) as pilot:
+        editor = await edit(pilot)
+        lines = [each for each in editor.query(FormLine) if len(each.fields) > 1]
+        inputs = [[each.editor(field.place).region for field in each.fields] for each in lines]
+        columns = {tuple(region.x for region in each) for each in inputs}
+        longest = max(columns, key=len)
+        assert all(set(each) <= set(longest) for each in columns), columns
+        assert len({each[-1].right for each in inputs}) == 1
+        assert all(region.width >= 11 for each in inputs for region in each)
+        editor_of(app, STEPS).value = "7"
+        await until(pilot, lambda: "Steps•" in screen_text(app), "the sign")
+        await pilot.resize_terminal(size[0] + 7, size[1])
+        await until(pilot, lambda: "Steps•" in screen_text(app), "the sign, in the new layout")
+        editor_of(app, STEPS).value = "20"
+        await until(pilot, lambda: "Steps•" not in screen_text(app), "no sign")
