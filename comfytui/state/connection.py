@@ -277,15 +277,20 @@ class Connection:
         number: float | None = None,
         previews: bool = True,
         hold: bool | None = None,
+        templates: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Submitted:
-        """Queue an API-format graph. `workflow` is its UI form, stored in the pictures.
+        """Queue an API-format graph. `workflow` is its UI form, stored in the pictures; so are `templates`, the texts
+        (node → input → text) that those of the graph were made from.
 
         `hold` True keeps it on this side until it is released; None does so while the queue is paused. `front` puts it before all that waits, `number` between others. The answer may hold node errors although the
         prompt was queued: those outputs were dropped. Raises Refused when validation failed.
         """
         extra: dict[str, Any] = {"preview_method": "auto" if previews else "none"}
-        if workflow is not None:
-            extra["extra_pnginfo"] = {"workflow": workflow}
+        told: dict[str, Any] = {"workflow": workflow} if workflow is not None else {}
+        if templates:
+            told["comfytui"] = {"templates": templates}
+        if told:
+            extra["extra_pnginfo"] = told
         if name:
             extra["comfytui"] = {"name": name}  # so that the job has its name on every client, and after a restart
         body: dict[str, Any] = {

@@ -49,6 +49,7 @@ class Document(msgspec.Struct, frozen=True):
     workflow: dict[str, Any] | None = None  # in UI format
     source: str = "api"  # api | ui | post body | history | queue | picture | film | sound | scene | file
     parameters: Parameters | None = None  # what another program wrote beside it
+    templates: dict[str, dict[str, str]] = {}  # node → input → the text that it was made from: with choices, wildcards
 
     @property
     def form(self) -> str:
@@ -181,7 +182,8 @@ def _from_json(found: Any, name: str, source: str = "") -> Document:
             return Document(name, {}, _workflow(found), source or "ui")
         case {"prompt": dict() as graph}:
             workflow = found.get("workflow") or _ui(found.get("extra_data"))
-            return _document(name, graph, workflow, source or "post body")
+            templates = _templates(found.get("extra_data")) or templates_in(found.get("comfytui"))
+            return _document(name, graph, workflow, source or "post body", templates)
         case {"prompt": list() as item} | ([_, str(), dict(), *_] as item):
             return _from_item(item, name, source or ("history" if isinstance(found, dict) else "queue"))
         case {"prompt": str() as text}:  # metadata saved as text within JSON
@@ -214,7 +216,8 @@ def _from_item(item: list[Any], name: str, source: str) -> Document:
     """A queue item: number, prompt id, graph, extra data, outputs."""
     match item:
         case [_, _, dict() as graph, *rest]:
-            return _document(name, graph, _ui(rest[0] if rest else None), source)
+            extra = rest[0] if rest else None
+            return _document(name, graph, _ui(extra), source, _templates(extra))
     raise WorkflowError("the prompt of this entry is not one", fix="Take the entry from /history again")
 
 
@@ -225,7 +228,35 @@ def _ui(extra_data: Any) -> Any:
     return None
 
 
-def _document(name: str, graph: Mapping[str, Any], workflow: Any, source: str) -> Document:
+def _templates(extra_data: Any) -> dict[str, dict[str, str]]:
+    match extra_data:
+        case {"extra_pnginfo": {"comfytui": told}}:
+            return templates_in(told)
+    return {}
+
+
+def templates_in(told: Any) -> dict[str, dict[str, str]]:
+    """The templates in what this program writes beside a prompt, decoded or as JSON; none for anything else."""
+    if isinstance(told, str):
+        with contextlib.suppress(WorkflowError):  # a damaged one must not keep the graph from running
+            told = loads(told)
+    match told:
+        case {"templates": dict() as found}:
+            return {
+                node_id: {name: text for name, text in texts.items() if isinstance(text, str)}
+                for node_id, texts in found.items()
+                if isinstance(texts, dict)
+            }
+    return {}
+
+
+def _document(
+    name: str,
+    graph: Mapping[str, Any],
+    workflow: Any,
+    source: str,
+    templates: Mapping[str, dict[str, str]] | None = None,
+) -> Document:
     carried = None
     if isinstance(workflow, str):
         with contextlib.suppress(WorkflowError):
@@ -234,7 +265,7 @@ def _document(name: str, graph: Mapping[str, Any], workflow: Any, source: str) -
         # The UI form is only carried along: a damaged one must not keep the graph from running.
         with contextlib.suppress(WorkflowError):
             carried = _workflow(workflow)
-    return Document(name, checked(graph), carried, source)
+    return Document(name, checked(graph), carried, source, templates=dict(templates or {}))
 
 
 def _workflow(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,7 +292,7 @@ def _from_embedded(carried: Embedded, name: str) -> Document:
         try:
             found: Any = loads(text)
             if key == "prompt":
-                found = {"prompt": found, "workflow": texts.get("workflow")}
+                found = {"prompt": found, "workflow": texts.get("workflow"), "comfytui": texts.get("comfytui")}
             document = _from_json(found, name, carried.name)
             break
         except WorkflowError as error:
