@@ -13,7 +13,8 @@ from comfytui.cli.options import json_option
 from comfytui.cli.shapes import Input, Inspected
 from comfytui.client import sanitize
 from comfytui.workflow import inputs
-from comfytui.workflow.document import Document
+from comfytui.workflow.document import Document, NotAWorkflowError
+from comfytui.workflow.embedded import Parameters, as_facts
 from comfytui.workflow.graph import class_type
 from comfytui.workflow.remedies import MODEL_FILE
 from comfytui.workflow.summary import Facts, facts
@@ -29,7 +30,10 @@ def command(file: Path, every: bool, as_json: bool) -> None:
 
     FILE is what run takes: JSON, or a picture that ComfyUI saved; - reads from stdin.
     """
-    told = inspected(workflows.read(file), str(file))
+    try:
+        told = inspected(workflows.read(file), str(file))
+    except NotAWorkflowError as error:
+        told = foreign(error.parameters, str(file))
     if as_json:
         output.json(told)
     elif every:
@@ -49,7 +53,7 @@ def inspected(found: Document, file: str) -> Inspected:
         return Inspected(
             file=file, form="ui", source=found.source, facts=_clean(form.facts),
             nodes=dict(Counter(map(sanitize.line, form.classes))), models=tuple(map(sanitize.line, form.models)),
-            inputs=(),
+            inputs=(), parameters=_settings(found.parameters),
         )  # fmt: skip
     graph = sanitize.json_value(found.graph)
     fields = inputs.fields(graph)
@@ -65,7 +69,22 @@ def inspected(found: Document, file: str) -> Inspected:
             )
             for each in fields
         ),
+        parameters=_settings(found.parameters),
     )  # fmt: skip
+
+
+def foreign(parameters: Parameters, file: str) -> Inspected:
+    """What another program says of its picture, cleaned."""
+    return Inspected(
+        file=file, form="none", source="another program", facts=_clean(as_facts(parameters, Path(file).stem)),
+        nodes={}, models=(), inputs=(), parameters=_settings(parameters),
+    )  # fmt: skip
+
+
+def _settings(parameters: Parameters | None) -> dict[str, str]:
+    if parameters is None:
+        return {}
+    return {sanitize.line(key): sanitize.block(value) for key, value in parameters.settings.items()}
 
 
 def _clean(told: Facts) -> Facts:
@@ -80,7 +99,10 @@ def _rows(told: Inspected) -> list[tuple[str, str]]:
             continue
         rows.append((key, _one_line(value)))
     rows += [("model", each) for each in told.models]
-    rows.append(("nodes", ", ".join(f"{count} × {name}" if count > 1 else name for name, count in told.nodes.items())))
+    rows += [(key, _one_line(value)) for key, value in told.parameters.items()] if told.form == "none" else []
+    if told.nodes:
+        counted = (f"{count} × {name}" if count > 1 else name for name, count in told.nodes.items())
+        rows.append(("nodes", ", ".join(counted)))
     return rows
 
 

@@ -70,7 +70,8 @@ class Variant(msgspec.Struct, frozen=True):
 )
 @click.option("--cancel-on-exit", is_flag=True, help="Ctrl-C cancels the jobs instead of leaving them to the server.")
 def command(file: Path, **options: Any) -> None:
-    """Run the workflow in FILE: JSON in the API or the UI format, or a picture that ComfyUI saved.
+    """Run the workflow in FILE: JSON in the API or the UI format, a picture, film or latent that ComfyUI saved, or what the
+    server has: a link of its /view or /history, server:output/NAME, server:history/ID, server:workflows/NAME.
 
     - reads from stdin. Writes the results and prints their paths, one on a line. NODE is the id, title or class of a node; without it,
     INPUT is what the input means, as in --set positive="a cat" or --set steps=12. With --count, seeds count up from
@@ -81,8 +82,9 @@ def command(file: Path, **options: Any) -> None:
         raise click.UsageError("--server and --local exclude each other.")
     if given.local and not given.wait:
         raise click.UsageError("--no-wait needs a server that stays: not --local.")
-    found = workflows.read(file)
-    wanted = variants(found, given) if found.graph else []  # what is wrong is told before anything is asked
+    found = workflows.local(file)
+    # What is wrong is told before anything is asked, if the graph is known by then.
+    wanted = variants(found, given) if isinstance(found, Document) and found.graph else []
     folder = given.folder or Path(files.load().output_dir).expanduser()
     if given.wait:
         saving.made(folder)
@@ -121,10 +123,10 @@ def _seed(graph: Mapping[str, Any]) -> int | None:
     return graph[places[0].node_id]["inputs"][places[0].input] if places else None
 
 
-async def _run(found: Document, wanted: Sequence[Variant], folder: Path, options: Options) -> None:
+async def _run(source: Document | Path, wanted: Sequence[Variant], folder: Path, options: Options) -> None:
     async with session.connected(options.server, local=options.local, remember=not options.local) as connection:
         ids: list[str] = []
-        found, _ = await workflows.runnable(connection, found)
+        found, _ = await workflows.runnable(connection, await workflows.load(connection, source))
         wanted = wanted or variants(found, options)
         try:
             for each in wanted:

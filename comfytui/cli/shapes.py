@@ -98,6 +98,37 @@ class Event(Line, frozen=True):
     waiting: Annotated[int | None, Meta(description="of queue: how many jobs wait")] = None
 
 
+class BatchJob(Shape, frozen=True, omit_defaults=True):
+    """One job of `batch`. planned: nothing was sent yet; left: it was sent, and its server has gone."""
+
+    number: Annotated[int, Meta(description="from 1, in the order of the job file")]
+    workflow: str
+    values: Annotated[dict[str, Any], Meta(description="the inputs that are swept, as the job file names them")]
+    state: Literal["planned", "done", "failed", "interrupted", "left"]
+    prompt_id: str | None = None
+    server: Annotated[str | None, Meta(description="its address")] = None
+    seconds: float | None = None
+    attempts: int = 1
+    files: Annotated[tuple[str, ...], Meta(description="paths on this machine")] = ()
+    texts: tuple[str, ...] = ()
+    error: str = ""
+
+
+class BatchReport(Shape, frozen=True):
+    """What `batch` did, all runs of the job file together. With --dry-run, what it would do."""
+
+    file: str
+    state: Annotated[str, Meta(description="the file that keeps what is done")]
+    total: int
+    done: int
+    failed: int
+    interrupted: int
+    left: Annotated[int, Meta(description="not ended yet: another run goes on with them")]
+    seconds: Annotated[float, Meta(description="that this run took")]
+    estimate: Annotated[float | None, Meta(description="seconds for what is left, as far as is known")]
+    jobs: tuple[BatchJob, ...]
+
+
 class Stopped(Shape, frozen=True):
     """What `cancel` and `interrupt` did, by job ids."""
 
@@ -131,6 +162,14 @@ class Lacking(Shape, frozen=True):
     input: Annotated[str, Meta(description="of a file: the input that names it")]
     where: Annotated[tuple[str, ...], Meta(description="titles of the nodes that want it")]
     near: Annotated[tuple[str, ...], Meta(description="what the server has that is alike, best first")]
+    how: Annotated[
+        tuple[str, ...], Meta(description="of each near file: in another folder, in another precision, or alike")
+    ] = ()
+    directory: Annotated[str, Meta(description="of a model: the folder that the workflow tells")] = ""
+    url: Annotated[str, Meta(description="of a model: where the workflow tells to get it; https only")] = ""
+    sha256: str = ""
+    fetch: Annotated[str, Meta(description="the shell command that would fetch it; nothing runs it")] = ""
+    path: Annotated[str | None, Meta(description="the file of this disk that could be uploaded for it")] = None
 
 
 class Fault(Shape, frozen=True):
@@ -169,12 +208,19 @@ class Inspected(Shape, frozen=True):
     """What `inspect` read in a file. Of the UI form only what can be told without a server: it has no inputs."""
 
     file: str
-    form: Annotated[Literal["api", "ui"], Meta(description="which form of the workflow was read")]
-    source: Annotated[str, Meta(description="api, post body, history, queue, picture or ui")]
+    form: Annotated[
+        Literal["api", "ui", "none"],
+        Meta(description="which form of the workflow was read; none: a picture of another program has only parameters"),
+    ]
+    source: Annotated[
+        str,
+        Meta(description="api, ui, post body, history, queue, picture, film, sound, scene, file or another program"),
+    ]
     facts: Facts
     nodes: Annotated[dict[str, int], Meta(description="how many of each class")]
     models: tuple[str, ...]
     inputs: tuple[Input, ...]
+    parameters: Annotated[dict[str, str], Meta(description="settings that another program wrote, by its names")] = {}
 
 
 class Remark(Shape, frozen=True):
@@ -288,6 +334,7 @@ SHAPES: Mapping[str, tuple[Any, bool]] = {
     "watch": (Event, True),
     "queue": (tuple[Job, ...], False),
     "history": (tuple[Job, ...], False),
+    "batch": (BatchReport, False),
     "cancel": (Stopped, False),
     "interrupt": (Stopped, False),
     "fetch": (tuple[Fetched, ...], False),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from comfytui.cli import diagnostics
 from comfytui.state.connection import Connection
 from comfytui.workflow import document
+from comfytui.workflow.address import is_remote
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 
@@ -20,9 +21,23 @@ file_argument = click.argument("file", type=click.Path(path_type=Path, allow_das
 
 def read(file: Path) -> Document:
     """The workflow in a file, or (-) in standard input. Raises WorkflowError."""
-    if str(file) != "-":
-        return document.read(file)
-    return document.parse(sys.stdin.buffer.read(document.MAX_PICTURE + 1), "stdin")
+    if is_remote(str(file)):
+        raise WorkflowError(
+            "is on a server, and this command asks none", name=str(file), fix="Download it, or use run or check"
+        )
+    return document.read(file) if str(file) != "-" else document.read_stream(sys.stdin.buffer)
+
+
+def local(file: Path) -> Document | Path:
+    """The workflow, read; or its address, if only a server has it: `load` reads it then. Raises WorkflowError."""
+    return file if is_remote(str(file)) else read(file)
+
+
+async def load(connection: Connection, found: Document | Path) -> Document:
+    """What `local` gave, read. Raises WorkflowError (of another server's address, too), ClientError."""
+    from comfytui.state import sources
+
+    return await sources.load(str(found), connection) if isinstance(found, Path) else found
 
 
 async def runnable(connection: Connection, found: Document, say: bool = True) -> tuple[Document, tuple[str, ...]]:

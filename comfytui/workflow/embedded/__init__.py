@@ -5,6 +5,6 @@ against the file, what unpacks is bounded, and directories that point to one ano
 """
 
 from comfytui.workflow.embedded.finding import KINDS, SUFFIXES, Embedded, find, kind_of
-from comfytui.workflow.embedded.parameters import Parameters, parameters
+from comfytui.workflow.embedded.parameters import Parameters, as_facts, parameters
 
-__all__ = ["KINDS", "SUFFIXES", "Embedded", "Parameters", "find", "kind_of", "parameters"]
+__all__ = ["KINDS", "SUFFIXES", "Embedded", "Parameters", "as_facts", "find", "kind_of", "parameters"]

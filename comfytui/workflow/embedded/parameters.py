@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from comfytui.workflow.summary import Facts
+
 MAX_TEXT = 1 << 20
 MAX_LINE = 16_000  # of settings: looking for a quote that is not there takes quadratic time
 MAX_SETTINGS = 200
@@ -14,6 +16,7 @@ NEGATIVES = ("negativeprompt", "negative_prompt")
 NEGATIVE = "Negative prompt:"
 # `Key: value, Key: "quoted, value", …` on the last line.
 _PAIR = re.compile(r'\s*([A-Za-z][\w \-/+.()]{0,80}?):\s*("(?:[^"\\]|\\.)*"|[^,]*)(?:,|$)')
+_LORA = re.compile(r"<lora:([^:<>]{1,200})[:>]")
 _SETTINGS = re.compile(r"(?m)^[ \t]*(?:Steps|Sampler|Seed|Size|Model): ")
 
 
@@ -44,6 +47,36 @@ def parameters(text: str) -> Parameters | None:
         value = match[2].strip()
         settings.setdefault(match[1].strip(), _unquoted(value) if value.startswith('"') else value)
     return Parameters(positive.strip(), negative.strip(), settings)
+
+
+def as_facts(found: Parameters, name: str = "") -> Facts:
+    """The same as the facts of a workflow; what is no number is left out."""
+    given = {key.lower().replace(" ", "_"): value for key, value in found.settings.items()}
+    size = re.fullmatch(r"\s*(\d{1,6})\s*[x×]\s*(\d{1,6})\s*", given.get("size", ""))
+    loras = tuple(match[1] for match in _LORA.finditer(found.positive[:MAX_TEXT]))
+    return Facts(
+        name=name,
+        positive=found.positive,
+        negative=found.negative,
+        seed=_whole(given.get("seed")),
+        steps=_whole(given.get("steps")),
+        cfg=_number(given.get("cfg_scale") or given.get("cfgscale")),
+        sampler=given.get("sampler", ""),
+        scheduler=given.get("schedule_type") or given.get("scheduler", ""),
+        denoise=_number(given.get("denoising_strength")),
+        width=int(size[1]) if size else _whole(given.get("width")),
+        height=int(size[2]) if size else _whole(given.get("height")),
+        model=given.get("model", ""),
+        loras=tuple(dict.fromkeys(loras)),
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and re.fullmatch(r"\s*\d{1,20}\s*", text, re.ASCII) else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", text, re.ASCII) else None
 
 
 def _of_json(text: str) -> Parameters | None:

@@ -206,6 +206,8 @@ def test_parameters_of_another_program_are_told_as_such(data: bytes) -> None:
     assert (told.settings["Steps"], told.settings["Seed"], told.settings["Sampler"]) == ("20", "42", "Euler a")
     assert told.settings["Lora hashes"] == "grain: 12ab, x: 3"
     assert caught.value.name == "a.png"
+    facts = embedded.as_facts(told)
+    assert (facts.seed, facts.steps, facts.cfg, facts.width, facts.height) == (42, 20, 7.0, 512, 768)
 
 
 def test_a_user_comment_in_utf16_is_read() -> None:
@@ -240,8 +242,9 @@ def test_objects_of_other_programs_are_parameters_too() -> None:
 
 @given(st.text(max_size=300) | st.text(alphabet='Steps:, "\nNegative prompt', max_size=300))
 def test_any_text_of_another_program_is_read(text: str) -> None:
-    embedded.parameters(text)
-    embedded.parameters(f"x\nSteps: 20, {text}")
+    for each in (text, f"x\nSteps: 20, {text}", f"x\nSteps: 20, Size: {text}, Seed: {text}"):
+        found = embedded.parameters(each)
+        assert found is None or embedded.as_facts(found)
 
 
 def test_all_texts_can_be_had_of_a_file(tmp_path: Path) -> None:
