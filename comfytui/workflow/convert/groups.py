@@ -134,17 +134,21 @@ class _Ungrouping:
     def _values(self, group: _Group, instance: Node, linked: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
         """The values on the instance, by inner node and input. None are used if their number is not that of widgets."""
         cells: list[tuple[int, Cell]] = []
+        hidden: set[tuple[int, str]] = set()
         for index, node in enumerate(group.nodes):
             own = restore(node, catalog.declared(self.object_info, node.type)).values
             fed = {slot.name for position, slot in enumerate(node.inputs) if (index, position) in linked}
 
             def note(cell: Cell, index: int = index, own: Mapping[str, Any] = own, fed: set[str] = fed) -> Any:
-                shown = group.setting(index, "input", cell.name).get("visible") is not False
-                if cell.name not in fed and shown and cell.kind in (Kind.VALUE, Kind.CONTROL):
+                if cell.name not in fed and cell.kind in (Kind.VALUE, Kind.CONTROL):
                     cells.append((index, cell))
+                    if group.setting(index, "input", cell.name).get("visible") is False:
+                        hidden.add((index, cell.name))
                 return own.get(cell.name)
 
             walk(catalog.declared(self.object_info, node.type), note)
+        if len(cells) != len(instance.values):  # not every front end saved the values of what is hidden
+            cells = [(index, cell) for index, cell in cells if (index, cell.name) not in hidden]
         found: list[dict[str, Any]] = [{} for _ in group.nodes]
         if not instance.values:
             return found

@@ -173,7 +173,7 @@ class Promotions:
         """Where among the values of the instance that of an input stands; None if it has no place there."""
         name = sheet.inputs[port].name
         proxies = instance.properties.get("proxyWidgets")
-        if not isinstance(proxies, list):
+        if not isinstance(proxies, list) or not proxies:
             return [index for index in range(len(sheet.inputs)) if self.bearer(sheet, index) is not None].index(port)
         places: list[int] = []
         for index, proxy in enumerate(proxies):

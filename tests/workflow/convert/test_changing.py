@@ -85,7 +85,9 @@ def test_a_primitive_holds_the_value() -> None:
     assert made["nodes"][1]["widgets_values"] == [8, 8]
 
 
-@pytest.mark.parametrize("properties", [{}, {"proxyWidgets": [["-1", "width"]]}, {"proxyWidgets": [["1", "width"]]}])
+@pytest.mark.parametrize(
+    "properties", [{}, {"proxyWidgets": []}, {"proxyWidgets": [["-1", "width"]]}, {"proxyWidgets": [["1", "width"]]}]
+)
 @pytest.mark.parametrize("values", [[48], [None], None])
 def test_the_instance_of_a_subgraph_holds_the_value(properties: dict[str, Any], values: Any) -> None:
     saved = around({"properties": properties}, values=values).with_subgraphs(sized())
@@ -98,7 +100,8 @@ def test_what_the_instance_does_not_hold_is_written_within() -> None:
     saved = around().with_subgraphs(sized())
     made = written(saved, n7_1__height=5)
     assert made["definitions"]["subgraphs"][0]["nodes"][0]["widgets_values"] == [16, 5]
-    made = written(around({"properties": {"proxyWidgets": []}}).with_subgraphs(sized()), n7_1__width=5)
+    other = {"properties": {"proxyWidgets": [["1", "height"]]}}
+    made = written(around(other).with_subgraphs(sized()), n7_1__width=5)
     assert made["definitions"]["subgraphs"][0]["nodes"][0]["widgets_values"] == [5, 8]
 
 

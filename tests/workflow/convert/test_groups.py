@@ -67,6 +67,7 @@ def test_hidden_widgets_keep_what_the_group_was_saved_with() -> None:
     group = {**GROUP, "config": {"1": {"input": {"text": {"visible": False}}}}}
     made = graph(to_api(workflow(group, ["a", *VALUES[2:]]), INFO))
     assert (made["5:0"]["text"], made["5:1"]["text"], made["5:2"]["seed"]) == ("a", "two", 9)
+    assert graph(to_api(workflow(group), INFO))["5:1"]["text"] == "b"  # some front ends saved them all the same
 
 
 def test_values_that_do_not_add_up_are_told() -> None:

@@ -60,7 +60,8 @@ def test_it_expands_under_the_id_of_its_instance() -> None:
         ({"values": [48], "instance": {"properties": {"proxyWidgets": [["1", "width"]]}}}, 48),
         ({"values": [5, 48], "instance": {"properties": {"proxyWidgets": [["3", "x"], ["-1", "width"]]}}}, 48),
         ({"values": [None], "instance": {"properties": {"proxyWidgets": [["-1", "width"]]}}}, 16),
-        ({"values": [48], "instance": {"properties": {"proxyWidgets": []}}}, 16),
+        ({"values": [48], "instance": {"properties": {"proxyWidgets": []}}}, 48),
+        ({"values": [48], "instance": {"properties": {"proxyWidgets": [["9", "x"]]}}}, 16),
         ({"values": {"width": 80}}, 80),
     ],
 )
