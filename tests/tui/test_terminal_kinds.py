@@ -90,7 +90,7 @@ def test_a_terminal_may_be_resized_while_previews_stream(server: FakeComfy) -> N
         for columns, rows in ((60, 15), (140, 45), (80, 24), (100, 30)):
             terminal.resize(columns, rows)
             terminal.count(0.6)
-        terminal.wait_for("1 Live  2 Queue")
+        terminal.wait_for("1 Live  2 1  3 ")
         terminal.wait_for("KSampler")
         terminal.press("2")
         terminal.wait_for("─ Queue")
@@ -140,12 +140,12 @@ def test_a_terminal_that_is_closed_loses_nothing_that_was_sent(server: FakeComfy
         terminal.wait_for("f5 run")
         terminal.wait_for("VRAM")
         terminal.press("\x1b[15~")
-        terminal.wait_for("Queue 1")
+        terminal.wait_for("2 1 ")
         terminal.signal(signal.SIGHUP)
         assert terminal.wait_exit() == 128 + signal.SIGHUP
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "servers.sqlite")) as disk:
         assert disk.execute("SELECT count(*) FROM kept").fetchone() == (1,)
     with Terminal([*COMMAND, server.url], 100, 30, cwd=ROOT, env=env) as terminal:
-        terminal.wait_for("Queue 1")
+        terminal.wait_for(r"2 (Queue )?1 ")
         terminal.press("2")
         terminal.wait_for("a red circle")
