@@ -109,7 +109,9 @@ def _told(settings: Settings, option: Option) -> Setting:
     except SettingsError:
         value = option.default
     default = msgspec.to_builtins(option.default)
-    builtin = msgspec.to_builtins(value)
+    builtin = msgspec.to_builtins(value)  # keeps tuples
+    builtin = list(builtin) if isinstance(builtin, tuple) else builtin
+    default = list(default) if isinstance(default, tuple) else default
     return Setting(
         key=option.key, value=_hidden(option.key.split("."), builtin), default=default, kind=option.kind,
         description=option.description, choices=option.choices, given=builtin != default,

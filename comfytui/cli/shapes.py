@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from comfytui.cli.doctor.findings import Finding
 from comfytui.state.model import JobState, Stats
 from comfytui.workflow.summary import Facts
 
@@ -325,7 +326,7 @@ class Report(Shape, frozen=True):
     """What `doctor` found. `ok`: nothing is wrong."""
 
     ok: bool
-    findings: tuple[Any, ...]
+    findings: tuple[Finding, ...]
 
 
 # Command → (shape, whether it prints one a line instead of one in all).

@@ -117,9 +117,3 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "comfytui", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, f"comfytui {__version__}\n")
-
-
-def test_the_page_of_exit_codes_is_the_table() -> None:
-    page = (ROOT / "docs" / "exit-codes.md").read_text()
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", page, re.M)
-    assert [(int(code), text) for code, text in rows] == [(int(each), each.meaning) for each in Exit]
