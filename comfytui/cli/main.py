@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # name → (module, attribute, what --help says). The modules are imported when their command runs: --help stays fast.
 COMMANDS = {
     "run": ("run", "command", "Run a workflow and write its results."),
+    "batch": ("batch", "command", "Run many jobs from a file, on several servers, each once."),
     "watch": ("watch", "command", "Say what happens to jobs, or on a server."),
     "queue": ("listings", "queue", "List what runs and what waits."),
     "history": ("listings", "history", "List finished jobs."),
@@ -142,6 +143,10 @@ def main(dashboard: Dashboard, arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(args=arguments, prog_name="comfytui", standalone_mode=False, obj=dashboard)
         error = click.exceptions.Exit(code) if isinstance(code, int) and code else None
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):  # a shell's question, answered
+            raise
+        error = left.__context__  # click ends with 1 when nobody reads its help
     except (Exception, KeyboardInterrupt) as caught:  # all of them are explained or raised again there
         error = caught
     diagnostics.leave(error)

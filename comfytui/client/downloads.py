@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +45,22 @@ def save(folder: Path, name: str, data: bytes) -> Path:
             path.unlink()
         raise
     return path
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and replace the one of that name; it is on the disk then. Raises OSError."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def _create(folder: Path, name: str) -> tuple[Path, BinaryIO]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,9 +39,8 @@ ENDED = (m.ExecutionSuccess, m.ExecutionError, m.ExecutionInterrupted)
 class Work(msgspec.Struct, frozen=True):
     """A job as a lane sends it. `body` makes graph and extra data when it is its turn, not before."""
 
-    number: int  # from 1
-
     key: str
+    number: int  # from 1
     name: str
     body: Callable[[], Awaitable[tuple[Mapping[str, Any], Mapping[str, Any]]]]
 
@@ -350,16 +349,16 @@ class Lane:
                 if each not in there and (event := self._out.get(each)) is not None:
                     event.set()
 
-    async def take_back(self) -> tuple[str, ...]:
-        """Take all that was sent and has not ended out of the queue, and stop what runs of it. Raises ClientError."""
-        left = list(self._out)
-        if left:
-            await self.http.delete_waiting(left)
-            queue = await self.http.queue(known=left)
-            for each in queue.running:
-                if each.prompt_id in self._out:
-                    await self.http.interrupt(each.prompt_id)
-        return tuple(left)
+    async def take_back(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Take these out of the queue, and stop what runs of them; those that were there. Raises ClientError."""
+        wanted = set(ids)
+        queue = await self.http.queue(known=wanted)
+        await self.http.delete_waiting([each.prompt_id for each in queue.waiting if each.prompt_id in wanted])
+        queue = await self.http.queue(known=wanted)  # what waited may have begun meanwhile
+        for each in queue.running:
+            if each.prompt_id in wanted:
+                await self.http.interrupt(each.prompt_id)
+        return tuple(ids)
 
 
 def _mark(prompt: m.Prompt) -> str:

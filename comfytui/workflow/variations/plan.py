@@ -13,6 +13,7 @@ import msgspec
 
 from comfytui.workflow import seeds
 from comfytui.workflow.catalog import ObjectInfo
+from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Graph, Place
 from comfytui.workflow.variations.job_file import Part
@@ -22,12 +23,25 @@ from comfytui.workflow.variations.values import MAX_JOBS
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A workflow that is varied: its graph in API format, and what the server says of its nodes if that is known."""
+    """A workflow that is varied: it has a graph; and what the server says of its nodes, if that is known."""
 
-    name: str
-    graph: Graph
+    document: Document
     object_info: ObjectInfo | None = None
-    workflow: Mapping[str, Any] | None = None  # the UI form, if there is one
+
+    @property
+    def name(self) -> str:
+        return self.document.name
+
+    @property
+    def graph(self) -> Graph:
+        return self.document.graph
+
+    @property
+    def digest(self) -> bytes:
+        """Of what stands in the file: what a server makes of the UI form may change with its version."""
+        ui = self.document.source == "ui"
+        text = msgspec.json.encode(self.document.workflow if ui else self.graph, order="sorted")
+        return hashlib.blake2b(text, digest_size=16).digest()
 
 
 class Variation(msgspec.Struct, frozen=True):
@@ -35,7 +49,9 @@ class Variation(msgspec.Struct, frozen=True):
 
     changes  what is set in the graph
     labels   the swept inputs as they are named, with their values: text for tables
-    cell     its place on the axes of the grid, in their order; empty without a grid
+    across   the last axis of a grid: its name and this job's value; None without a grid
+    down     what tells this job's row from others: all other swept inputs
+    repeat   which of `count` it is, from 0
     """
 
     key: str
@@ -43,7 +59,9 @@ class Variation(msgspec.Struct, frozen=True):
     part: int
     changes: tuple[tuple[Place, Any], ...] = ()
     labels: tuple[tuple[str, Any], ...] = ()
-    cell: tuple[int, ...] = ()
+    across: tuple[str, Any] | None = None
+    down: tuple[tuple[str, Any], ...] = ()
+    repeat: int = 0
     seed: int | None = None
 
 
@@ -52,6 +70,7 @@ class _Step(msgspec.Struct, frozen=True):
 
     changes: tuple[tuple[Place, Any], ...]
     labels: tuple[tuple[str, Any], ...]
+    said: tuple[tuple[str, str, str], ...]  # as it is written: what a server makes of it is not what names a job
 
 
 class _Axes(msgspec.Struct, frozen=True):
@@ -66,7 +85,7 @@ def plan(
     parts: Sequence[Part], sources: Mapping[str, Source], rows: Mapping[str, RowFile], salt: str
 ) -> list[Variation]:
     """All jobs, in their order. `sources` and `rows` by the names in the parts; `salt` makes random seeds differ from batch
-    to batch, and be the same when one is resumed.
+    to batch, and be the same when one is resumed; without it they are not told.
 
     Raises WorkflowError: for a name or a value that a workflow has no place for, for more than MAX_JOBS jobs (whose
     number is found without making them).
@@ -154,7 +173,11 @@ def _step(found: Setter, given: Any, place: str, file: str = "") -> _Step:
     except WorkflowError as error:
         text = f"{error.place}: {error.problem}" if error.place else error.problem
         raise WorkflowError(text, name=file, place=place, fix=error.fix) from error
-    return _Step(tuple((place, value) for place in found.places), ((found.name, value),))
+    return _Step(
+        tuple((place, value) for place in found.places),
+        ((found.name, value),),
+        tuple((*place, str(given)) for place in found.places),
+    )
 
 
 def _row(rows: RowFile, setters: Mapping[str, Setter], index: int) -> _Step:
@@ -171,14 +194,14 @@ def _joined(steps: Sequence[_Step]) -> _Step:
     return _Step(
         tuple(change for step in steps for change in step.changes),
         tuple(label for step in steps for label in step.labels),
+        tuple(each for step in steps for each in step.said),
     )
 
 
 def _variations(
     index: int, part: Part, source: Source, axes: _Axes, salt: str, twins: Counter[str]
 ) -> Iterator[Variation]:
-    graph = msgspec.json.encode(source.graph, order="sorted")
-    workflow = hashlib.blake2b(graph, digest_size=16).digest()
+    workflow = source.digest
     places = seeds.seed_places(source.graph)
     first = part.seeds.first
     if first is None and places:
@@ -189,14 +212,15 @@ def _variations(
             inner = [each[at] for each, at in zip(axes.grid, cell, strict=True)]
             step = _joined([axes.fixed, *outer, *inner])
             shown = _joined([*outer, *inner]).labels
-            for _ in range(part.count):
+            across = inner[-1].labels[0] if inner else None
+            down = _joined([*outer, *inner[:-1]]).labels
+            for repeat in range(part.count):
                 changes, labels, seed, mode = step.changes, shown, None, part.seeds.mode
                 if mode == "increment" and places and first is not None:
                     seed = (first + number) % (seeds.MAX_SEED + 1)
                 number += 1
-                said = [[*place, value] for place, value in changes]
                 name = hashlib.blake2b(
-                    msgspec.json.encode([said, seed, mode == "random"]), key=workflow, digest_size=10
+                    msgspec.json.encode([step.said, seed, mode == "random"]), key=workflow, digest_size=10
                 ).hexdigest()
                 twins[name] += 1
                 key = name if twins[name] == 1 else f"{name}-{twins[name]}"
@@ -205,8 +229,8 @@ def _variations(
                     seed = int.from_bytes(drawn) % seeds.MAX_RANDOM
                 if seed is not None:
                     changes = (*changes, *((place, seed) for place in places))
-                    labels = (*labels, ("seed", seed))
-                yield Variation(key, source, index, changes, labels, cell, _seed(labels, seed))
+                    labels = (*labels, ("seed", seed if salt or mode != "random" else "random"))
+                yield Variation(key, source, index, changes, labels, across, down, repeat, _seed(labels, seed))
 
 
 def _seed(labels: Sequence[tuple[str, Any]], seed: int | None) -> int | None:
