@@ -24,6 +24,7 @@ from comfytui.workflow.identity import shape
 MAX_LEVELS = 32
 MAX_ID = 100  # letters
 SPACE = uuid.UUID("7a3c1f5e-3b0c-5d6e-9a53-6f6d66797475")  # of the ids made here: the same graph gets the same
+VIEW = {"scale": 0.6, "offset": [160, 200]}  # where a browser looks first: the nodes begin at 0, 0, below its bars
 FIX = "Check the workflow on the server first"
 
 
@@ -123,7 +124,7 @@ class _Drawer:
         }
         if definitions:
             workflow["definitions"] = {"subgraphs": definitions}
-        return {**workflow, "config": {}, "extra": {}, "version": 0.4}
+        return {**workflow, "config": {}, "extra": {"ds": VIEW}, "version": 0.4}
 
     def _place(self) -> None:
         """Find the sheet of each node by its id, and a new id for those that do not fit any."""
