@@ -76,6 +76,17 @@ def roles_of(graph: Graph, sampler: str) -> Iterator[tuple[Place, str]]:
     yield from _models(graph, family)
 
 
+def helpers(graph: Graph, sampler: str) -> list[str]:
+    """The nodes that only prepare a sampler's arguments: its guider, its noise, …"""
+    return list(_with_helpers(graph, sampler))[1:]
+
+
+def encoders(graph: Graph, sampler: str) -> list[str]:
+    """The nodes that encode a sampler's words: of those on the way to them, the ones that take a text encoder."""
+    passed = [*_texts(graph, sampler, "positive")[1], *_texts(graph, sampler, "negative")[1]]
+    return [node_id for node_id in dict.fromkeys(passed) if link(inputs(graph, node_id).get("clip")) is not None]
+
+
 def value(graph: Graph, place: Place) -> Any:
     """What stands at a place; None if nothing does."""
     return inputs(graph, place.node_id).get(place.input)
@@ -123,11 +134,11 @@ def _literal(graph: Graph, node_id: str, names: tuple[str, ...], depth: int = 8)
     for name in (*names, *LITERALS):
         if isinstance(given.get(name), (int, float, str)):
             return Place(node_id, name)
-    origins = list(_taken(graph, node_id))
+    origins = list(taken(graph, node_id))
     return _literal(graph, origins[0][1], names, depth - 1) if len(origins) == 1 and depth else None
 
 
-def _taken(graph: Graph, node_id: str) -> Iterator[tuple[str, str, int]]:
+def taken(graph: Graph, node_id: str) -> Iterator[tuple[str, str, int]]:
     """The links of a node that count: of a switch whose position is known, the one that it lets through."""
     given = inputs(graph, node_id)
     if not _switches(given):
@@ -170,7 +181,7 @@ def _texts(graph: Graph, sampler: str, side: str) -> tuple[list[Place], list[str
                 words.extend(_words(graph, origin[0]))
         told.update(dict.fromkeys(words))
         if not words:
-            waiting.extend((origin, slot) for name, origin, slot in _taken(graph, node_id) if name not in NOT_TEXT)
+            waiting.extend((origin, slot) for name, origin, slot in taken(graph, node_id) if name not in NOT_TEXT)
     return list(told), passed
 
 
@@ -185,7 +196,7 @@ def _words(graph: Graph, node_id: str) -> Iterator[Place]:
         for name, given in inputs(graph, node_id).items():
             if isinstance(given, str) and (name in TEXTS or name in LITERALS or name.startswith(("string", "text"))):
                 yield Place(node_id, name)
-        waiting.extend(origin for name, origin, _ in _taken(graph, node_id) if name not in NOT_TEXT)
+        waiting.extend(origin for name, origin, _ in taken(graph, node_id) if name not in NOT_TEXT)
 
 
 def _guidance(graph: Graph, passed: Iterable[str]) -> Iterator[Place]:
@@ -225,7 +236,7 @@ def _size(graph: Graph, sampler: str) -> Iterator[tuple[Place, str]]:
                 if place is not None and isinstance(value(graph, place), (int, float))
             )
             return
-        waiting.extend(origin for _, origin, _ in _taken(graph, node_id))
+        waiting.extend(origin for _, origin, _ in taken(graph, node_id))
 
 
 def _models(graph: Graph, family: list[str]) -> Iterator[tuple[Place, str]]:
@@ -242,10 +253,10 @@ def _models(graph: Graph, family: list[str]) -> Iterator[tuple[Place, str]]:
         elif (name := _file(given)) is not None:
             yield Place(node_id, name), "model"
             break
-        taken = list(_taken(graph, node_id))
-        named = [origin for name, origin, _ in taken if name in ("model", "model1")]
+        upwards = list(taken(graph, node_id))
+        named = [origin for name, origin, _ in upwards if name in ("model", "model1")]
         # What only passes a model on may call it anything; what has several links must say which.
-        node_id = named[0] if named else taken[0][1] if len(taken) == 1 or (_switches(given) and taken) else None
+        node_id = named[0] if named else upwards[0][1] if len(upwards) == 1 or (_switches(given) and upwards) else None
     for each in reversed(loras):
         yield from each
 
