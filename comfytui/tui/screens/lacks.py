@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import msgspec
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -22,11 +23,42 @@ from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.wording import cut, one_line, plural
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.lacks import Lack
+from comfytui.workflow.near_files import ALIKE, ELSEWHERE, PRECISION
+from comfytui.workflow.told_models import ToldModel, fetch_command, told_models, told_of
+from comfytui.workflow.uploads import uploads
 
 if TYPE_CHECKING:
     from comfytui.tui.app import Dashboard
     from comfytui.tui.screens.workflows import WorkflowsView
     from comfytui.workflow.document import Document
+
+
+HOW = {ELSEWHERE: "other folder", PRECISION: "other precision"}
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """One line of the list. `command` is what enter copies."""
+
+    lack: Lack
+    said: str
+    near: str = ""
+    command: str = ""
+    helps: bool = False
+
+
+def _lines(lack: Lack, models: Sequence[ToldModel], here: Mapping[str, Path]) -> list[_Line]:
+    how = dict(zip(lack.near, lack.how, strict=False))
+    found = [_Line(lack, f"{HOW.get(how.get(near, ALIKE), 'near')}: {near}", near) for near in lack.near]
+    if lack.kind == "file":
+        if (path := here.get(lack.name)) is not None:
+            found.append(_Line(lack, f"lies here: {path}", helps=True))
+        if (model := told_of(lack.name, models)) is not None:
+            try:
+                command = fetch_command(model)
+                found.append(_Line(lack, f"enter copies how to get it: {model.url}", command=command))
+            except WorkflowError as error:
+                found.append(_Line(lack, error.problem))
+    return found or [_Line(lack, "nothing near" if lack.kind == "file" else "install it")]
 
 
 class LacksDialog(ModalScreen[str | None]):
@@ -38,15 +70,27 @@ class LacksDialog(ModalScreen[str | None]):
     LacksDialog LineList { scrollbar-size: 1 1; }
     """
 
-    def __init__(self, name: str, server: str, found: Sequence[Lack]) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: str,
+        found: Sequence[Lack],
+        models: Sequence[ToldModel] = (),
+        here: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`models` are those that the workflow tells of, `here` the files of this disk by the value that names them."""
         super().__init__()
         self._name, self._server = name, server
-        self._lines = [(lack, near) for lack in found for near in (lack.near or ("",))]
+        self._lines = [line for lack in found for line in _lines(lack, models, here or {})]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            missing = len({id(lack) for lack, _ in self._lines})
-            entitle(dialog, f"{self._name}: {plural(missing, 'thing')} missing", "enter shows a near node · esc")
+            missing = len({id(line.lack) for line in self._lines})
+            entitle(
+                dialog,
+                f"{self._name}: {plural(missing, 'thing')} missing",
+                "enter shows a node, copies a command · esc",
+            )
             yield LineList(empty=f"{self._server} has every node and every file of {self._name}.")
 
     def on_mount(self) -> None:
@@ -55,23 +99,27 @@ class LacksDialog(ModalScreen[str | None]):
         lines.focus()
 
     def _draw(self, key: str, width: int) -> Text:
-        lack, near = self._lines[int(key)]
+        shown = self._lines[int(key)]
         palette = self.query_one(LineList).palette
-        first = key == "0" or self._lines[int(key) - 1][0] is not lack
-        half = width // 2
-        what = one_line(sanitize.line(lack.name)) if first else ""
-        kind = ("node" if lack.kind == "node" else "file") if first else ""
+        first = key == "0" or self._lines[int(key) - 1].lack is not shown.lack
+        half = width * 2 // 5
+        what = one_line(sanitize.line(shown.lack.name)) if first else ""
+        kind = ("node" if shown.lack.kind == "node" else "file") if first else ""
         line = Text.assemble((f" {'✗' if first else ' '} ", palette.failed), (kind.ljust(5), palette.dim))
         line.append(cut(what, half - 8).ljust(half - 8), palette.text)
-        said = f" near: {sanitize.line(near)}" if near else " nothing near" if lack.kind == "file" else " install it"
-        line.append(cut(said, width - line.cell_len), palette.accent if near else palette.dim)
+        helps = shown.near or shown.command or shown.helps
+        line.append(
+            cut(f" {sanitize.line(shown.said)}", width - line.cell_len), palette.accent if helps else palette.dim
+        )
         return line
 
     @on(LineList.Opened)
     def _opened(self, message: LineList.Opened) -> None:
-        lack, near = self._lines[int(message.key)]
-        if lack.kind == "node" and near:
-            self.dismiss(near)
+        shown = self._lines[int(message.key)]
+        if shown.near and shown.lack.kind == "node":
+            self.dismiss(shown.near)
+        elif shown.command:
+            cast("Dashboard", self.app).copy(shown.command, "the command that fetches it")
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -86,7 +134,15 @@ async def show_lacks(dashboard: Dashboard, entry: Entry, document: Document, inf
         return None
     state = dashboard.session.state
     server = state.link.url if state is not None else "The server"
-    return await dashboard.push_screen_wait(LacksDialog(Path(entry.name).stem, server, found))
+    models = told_models(document.workflow)
+    here = {} if entry.on_server else await asyncio.to_thread(_here, document, info, entry.path.parent)
+    return await dashboard.push_screen_wait(LacksDialog(Path(entry.name).stem, server, found, models, here))
+
+
+def _here(document: Document, info: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """The files beside the workflow that the server could be given, by the value that names them."""
+    found = uploads(document.graph, info, folder)
+    return {each.value: each.path for each in found if each.path is not None and not each.refused}
 
 
 async def lacks_of_chosen(dashboard: Dashboard, info: Mapping[str, Any] | None) -> str | None:

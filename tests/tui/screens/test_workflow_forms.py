@@ -80,3 +80,25 @@ async def test_a_link_of_the_server_is_opened_and_no_other(own_folders: Path) ->
         await until(pilot, lambda: view.editing)
         assert asked == [("a.png", "s", "output")]
         assert view._editor.draft.graph == GRAPH
+
+
+async def test_what_is_missing_tells_where_it_lies_and_where_to_get_it(own_folders: Path) -> None:
+    url = "https://huggingface.co/a/b/resolve/main/demo-fp16.safetensors"
+    told = {"name": "demo-fp16.safetensors", "url": url, "directory": "checkpoints"}
+    graph = {**GRAPH, "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "demo-fp16.safetensors"}}}
+    page = {"nodes": [{"id": 1, "type": "X", "properties": {"models": [told]}}], "links": []}
+    (own_folders / "told.json").write_text(json.dumps({"prompt": graph, "workflow": page}))
+    app, _ = serve(workflow_folders=(str(own_folders),))
+    copied: list[str] = []
+    app.copy = lambda text, what="": copied.append(text)  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        view = await opened(pilot, own_folders)
+        view._list.move_to(str(own_folders / "told.json"))
+        await until(pilot, lambda: view.entry is not None and view.entry.name == "told.json")
+        await pilot.press("M")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await until(pilot, lambda: "other precision: demo.safetensors" in screen_text(app))
+        assert "how to get it: https://huggingface.co/" in screen_text(app)
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: copied)
+        assert copied[0].startswith("mkdir -p -- models/checkpoints && curl ") and url in copied[0]
