@@ -110,7 +110,7 @@ async def edit(dashboard: Dashboard, row: Row) -> None:
     )
     if answer is None:
         return
-    value = _parsed(option, answer)
+    value = _parsed(option, answer, getattr(profile, option.key))
     dashboard.settings = await asyncio.to_thread(files.change, question, value)
     if dashboard.session.fleet.get(row.name) is not None:
         was_shown = row.shown
@@ -119,23 +119,32 @@ async def edit(dashboard: Dashboard, row: Row) -> None:
     dashboard.say(f"{question} is changed")
 
 
+HIDDEN = "•••"  # a secret that is written in the file itself; typed back, it stays as it is
+
+
 def _written(option: Option, value: Any) -> str:
-    """A value as it is typed. Secrets are shown as they are in the file: mostly $VARIABLE."""
+    """A value as it is typed. Secrets are shown where they are $VARIABLE, !command or keyring:…; else they are hidden."""
     if isinstance(value, dict):
-        return ", ".join(f"{key}={each}" for key, each in value.items()) or "–"
+        return ", ".join(f"{key}={_shown(each)}" for key, each in value.items()) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, schema.Part):
         return "a table: change it in the file"
-    if option.key in ("token", "password", "key_password") and value and not re.match(r"[$!]|keyring:", str(value)):
-        return "•••"
+    if option.key in ("token", "password", "key_password"):
+        return _shown(str(value)) or "–"
     return str(value) or "–"
 
 
-def _parsed(option: Option, text: str) -> Any:
+def _shown(value: str) -> str:
+    return value if not value or re.match(r"[$!]|keyring:", value) else HIDDEN
+
+
+def _parsed(option: Option, text: str, old: Any) -> Any:
     """What was typed, as the settings want it; None is the default. Raises SettingsError."""
-    if not text or text == "•••":
+    if not text:
         return None
+    if text == HIDDEN:
+        return old
     if option.kind == "yes/no":
         if text.lower() not in ("yes", "no", "true", "false"):
             raise SettingsError(f"{option.key} is yes or no, not {text!r}")
@@ -149,7 +158,8 @@ def _parsed(option: Option, text: str) -> Any:
         pairs = [part.partition("=") for part in text.split(",") if part.strip()]
         if any(not sign for _, sign, _ in pairs):
             raise SettingsError(f"{option.key} is written as name=value, name=value")
-        return {key.strip(): value.strip() for key, _, value in pairs}
+        found = {key.strip(): value.strip() for key, _, value in pairs}
+        return {key: old.get(key, value) if value == HIDDEN else value for key, value in found.items()}
     return text
 
 
