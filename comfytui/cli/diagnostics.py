@@ -85,8 +85,6 @@ def interactive() -> bool:
 
 def leave(error: BaseException | None) -> NoReturn:
     """Say what went wrong, and end the program with the code for it."""
-    if isinstance(error, BrokenPipeError):  # of --help and its like, which click prints by itself
-        error = Failed(Exit.PIPE_CLOSED)
     if isinstance(error, Failed) and error.code is Exit.PIPE_CLOSED:
         # Python would complain again when it flushes stdout at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
