@@ -61,25 +61,38 @@ def loads(data: bytes | str) -> Any:
     return found
 
 
-def kept(value: Any, depth: int = 0) -> Any:
+def kept(value: Any) -> Any:
     """A decoded value as it can be sent on: NaN and infinities become null, half characters `�`; all else stays.
 
     Returns the value itself if nothing had to change. Raises WorkflowError if it is nested too deeply.
     """
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
+        if not level:
+            break
+        level = [
+            each
+            for outer in level
+            for each in (outer.values() if type(outer) is dict else outer)
+            if type(each) is dict or type(each) is list
+        ]
+    if level:
+        raise WorkflowError("lists and objects are nested too deeply for a workflow", fix=AGAIN)
+    try:  # nearly always all is well, and nothing sees that faster than what would send it
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        return _mended(value)
+    return value
+
+
+def _mended(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
         return value if value.isascii() else value.encode(errors="surrogatepass").decode(errors="replace")
-    if not isinstance(value, (dict, list)):
-        return value
-    if depth > MAX_DEPTH:
-        raise WorkflowError("lists and objects are nested too deeply for a workflow", fix=AGAIN)
     if isinstance(value, list):
-        items = [kept(each, depth + 1) for each in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    members = {kept(key): kept(each, depth + 1) for key, each in value.items()}
-    same = all(members.get(key) is each for key, each in value.items())
-    return value if same else members
+        return [_mended(each) for each in value]
+    return {_mended(key): _mended(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _text(data: bytes) -> str:
