@@ -34,7 +34,7 @@ bench: $(VENV)/.dev
 clients: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[engine,dev,web,clients]'
 	npm ci --prefix tests/clients/node
-	$(BIN)/pytest -q tests/clients tests/engine/test_frontend.py
+	$(BIN)/pytest -q tests/clients tests/engine/test_frontend.py tests/engine/test_frontend_workflows.py
 
 # The pages of docs/ as a site in site/, after what the program knows better is written anew; a broken link is an error.
 docs: $(VENV)/.dev
