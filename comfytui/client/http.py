@@ -208,6 +208,10 @@ class Http:
                 f"{self.target.label} has no model folder {sanitize.line(folder)}.", where=self.target.url
             ) from error
 
+    async def embeddings(self) -> tuple[str, ...]:
+        """GET /embeddings: the names that `embedding:` in a prompt takes."""
+        return await self._read("/embeddings", answers.names)
+
     async def settings(self) -> Mapping[str, Any]:
         return await self._read("/settings", _object)
 

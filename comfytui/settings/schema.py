@@ -164,6 +164,9 @@ class Settings(Part, frozen=True):
     previews: Annotated[bool, Meta(description="ask for pictures while a job is sampling")] = True
     mouse: Annotated[bool, Meta(description="take the mouse; no leaves selecting text to the terminal")] = True
     workflow_folders: Annotated[tuple[str, ...], Meta(description="folders with your workflow files")] = ()
+    wildcard_folders: Annotated[
+        tuple[str, ...], Meta(description="folders of text files: __name__ in a prompt is a line of name.txt")
+    ] = ()
     output_dir: Annotated[str, Meta(description="where pictures are saved; . is where you started", min_length=1)] = "."
     leave_engine_running: Annotated[
         Choice, Meta(description="on leaving, let the local engine go on; ask asks once and remembers")

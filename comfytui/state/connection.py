@@ -472,6 +472,10 @@ class Connection:
         """The node catalogue, cleaned; asked once per version of the server unless forced. Also in `state.object_info`."""
         return await self._memory.catalogue(force=force)
 
+    async def embeddings(self) -> tuple[str, ...]:
+        """The names that `embedding:` in a prompt takes. Raises ClientError."""
+        return await self._http.embeddings()
+
     async def models(self, folder: str | None = None) -> tuple[str, ...]:
         """The names in a model folder, or of the folders. Raises Missing for an unknown folder."""
         return await self._http.models(folder)

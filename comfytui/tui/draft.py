@@ -14,8 +14,9 @@ import msgspec
 from comfytui.workflow.catalog import ObjectInfo
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
-from comfytui.workflow.graph import Graph, Place, inputs, title
+from comfytui.workflow.graph import Graph, Place, inputs, link, title
 from comfytui.workflow.inputs import Field, check_value, fields, with_value
+from comfytui.workflow.queueing import with_templates
 from comfytui.workflow.seeds import MAX_SEED, random_seed, seed_places, with_seed
 
 MAX_RUNS = 1000  # of one keystroke; more is a mistyped number
@@ -55,7 +56,9 @@ def start(document: Document, seed_mode: SeedMode | None = None) -> Draft:
     """A draft of a document. By default a file gets random seeds, and a job from the server keeps its own."""
     if seed_mode is None:
         seed_mode = SeedMode.FIXED if document.source in ("history", "queue") else SeedMode.RANDOM
-    return Draft(document, document.graph, seed_mode)
+    graph = with_templates(document)
+    past = (document.graph,) if graph != document.graph else ()  # undo leads to what they had become
+    return Draft(document, graph, seed_mode, past)
 
 
 def parse(draft: Draft, field: Field, text: str) -> Any | WorkflowError:
@@ -76,6 +79,13 @@ def edit(draft: Draft, place: Place, value: Any, object_info: ObjectInfo | None 
     return msgspec.structs.replace(draft, graph=graph, past=past)
 
 
+def restructure(draft: Draft, graph: dict[str, Any]) -> Draft:
+    """The draft with other nodes or links, as an edit of its own; itself if nothing changes."""
+    return (
+        draft if graph == draft.graph else msgspec.structs.replace(draft, graph=graph, past=(*draft.past, draft.graph))
+    )
+
+
 def undo(draft: Draft) -> Draft:
     """The draft before the last edit; itself if there was none."""
     if not draft.past:
@@ -84,16 +94,26 @@ def undo(draft: Draft) -> Draft:
 
 
 def changes(draft: Draft) -> list[Change]:
-    """Every input that differs from the document, in the order of the form."""
+    """Every value that differs from the document, in the order of the form, then the nodes that are gone.
+
+    Links that lead elsewhere because of a node more or less are not told: the node is.
+    """
     before = draft.document.graph
     found = [
         Change(place, _label(draft.graph, place), inputs(before, place.node_id).get(place.input), value)
         for node_id in draft.graph
         for name, value in inputs(draft.graph, node_id).items()
-        if inputs(before, (place := Place(node_id, name)).node_id).get(name) != value
+        if inputs(before, (place := Place(node_id, name)).node_id).get(name) != value and link(value) is None
     ]
     order = {field.place: index for index, field in enumerate(fields(draft.graph))}
-    return sorted(found, key=lambda change: order.get(change.place, len(order)))
+    found.sort(key=lambda change: order.get(change.place, len(order)))
+    gone = [node_id for node_id in before if node_id not in draft.graph]
+    return [*found, *(Change(Place(each, ""), title(before, each), _named(before, each), None) for each in gone)]
+
+
+def is_structural(draft: Draft) -> bool:
+    """Whether the draft has other nodes than its document."""
+    return draft.graph.keys() != draft.document.graph.keys()
 
 
 def runs(draft: Draft, count: int = 1) -> Iterator[dict[str, Any]]:
@@ -130,6 +150,11 @@ def _only_difference(old: Graph, new: Graph) -> Place | None:
         if inputs(old, node_id).get(name) != value
     ]
     return places[0] if len(places) == 1 else None
+
+
+def _named(graph: Graph, node_id: str) -> str:
+    """What a node is about: the first text that it holds."""
+    return next((value for value in inputs(graph, node_id).values() if isinstance(value, str)), "")
 
 
 def _label(graph: Graph, place: Place) -> str:

@@ -30,7 +30,7 @@ def changed(draft: Draft, palette: Palette) -> RenderableType:
         value = Text()
         if change.before is not None:
             value.append(f"{_value(change.before)} → ", palette.dim)
-        value.append(_value(change.after), palette.accent)
+        value.append("taken out" if change.after is None else _value(change.after), palette.accent)
         rows.append((Text(sanitize.line(change.label), palette.dim), value))
     if draft.has_seed and draft.seed_mode is not SeedMode.FIXED:
         each = "a new one for each run" if draft.seed_mode is SeedMode.RANDOM else "one more with each run"

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from comfytui.tui import draft as drafts
 from comfytui.tui.draft import SeedMode
+from comfytui.workflow import loras
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Place
 from comfytui.workflow.inputs import fields
+from tests.workflow.graphs import example
 
 GRAPH = {
     "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "demo.safetensors"}},
@@ -106,3 +108,27 @@ def test_a_workflow_without_a_seed_runs_as_it_is() -> None:
     some = drafts.start(Document("t", graph))
     assert not some.has_seed
     assert list(drafts.runs(some, 2)) == [graph, graph]
+
+
+def test_what_was_expanded_is_edited_as_it_was_written() -> None:
+    graph = {"6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red cat", "clip": ["4", 1]}}}
+    document = Document("job", graph, source="history", templates={"6": {"text": "a {red|blue} cat"}, "9": {"x": "y"}})
+    draft = drafts.start(document)
+    assert draft.graph["6"]["inputs"]["text"] == "a {red|blue} cat"
+    assert [(each.before, each.after) for each in drafts.changes(draft)] == [("a red cat", "a {red|blue} cat")]
+    assert drafts.undo(draft).graph == graph
+
+
+def test_a_node_more_or_less_is_one_edit_and_told_as_such() -> None:
+    draft = drafts.start(Document("x", example()))
+    graph, node_id = loras.add(draft.graph, "film.safetensors", 0.5)
+    more = drafts.restructure(draft, graph)
+    assert [(each.place.input, each.after) for each in drafts.changes(more)] == [
+        ("lora_name", "film.safetensors"),
+        ("strength_model", 0.5),
+        ("strength_clip", 0.5),
+    ]
+    assert drafts.is_structural(more)
+    assert drafts.undo(more) == draft
+    less = drafts.restructure(drafts.start(Document("x", graph)), loras.remove(graph, node_id))
+    assert [(each.before, each.after) for each in drafts.changes(less)] == [("film.safetensors", None)]

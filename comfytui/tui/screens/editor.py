@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,8 @@ from comfytui.workflow.document import Document
 from comfytui.workflow.forms import embedded
 from comfytui.workflow.graph import Place, inputs
 from comfytui.workflow.inputs import Field
+from comfytui.workflow.queueing import ready
+from comfytui.workflow.wildcards import Wildcards
 
 if TYPE_CHECKING:
     from comfytui.tui.app import Dashboard
@@ -66,6 +69,9 @@ class Editor(EditorForm):
 
     async def learn(self, info: Mapping[str, Any] | None) -> None:
         """The server's catalogue is known now, or another one is: choices, ranges and what is missing."""
+        if info is None and self._stale and self.active and not self._typed:  # what is not accepted stands there alone
+            await self._ready.wait()
+            await self._rebuild()
         if info is None or info is self._info:
             return
         await self._ready.wait()
@@ -207,7 +213,10 @@ class Editor(EditorForm):
     # Running
 
     async def run(self, count: int) -> None:
-        """Queue `count` runs. Raises ClientError; a refusal is shown at the inputs that caused it, and raised too."""
+        """Queue `count` runs. Raises ClientError; a refusal is shown at the inputs that caused it, and raised too.
+
+        Raises WorkflowError for a prompt that cannot be expanded, as where a file of wildcards is missing.
+        """
         connection = self.dashboard.session.connection
         if connection is None or connection.state.link.phase is not Phase.LIVE:
             why = connection.state.link.error if connection is not None else None
@@ -223,11 +232,18 @@ class Editor(EditorForm):
         self._refused = {}
         draft = self.draft
         name, previews = Path(draft.document.name).stem, self.dashboard.settings.previews
+        wildcards = Wildcards(self.dashboard.settings.wildcard_folders)
         done = 0
         try:
             for graph in drafts.runs(draft, count):
                 workflow = await asyncio.to_thread(embedded, draft.document, graph, self._info)
-                answer = await connection.submit(graph, name=name, workflow=workflow, previews=previews)
+                # What is shown keeps its choices and wildcards; what is sent has them drawn, by its own seed.
+                sent = await asyncio.to_thread(
+                    ready, graph, self._info, wildcards, now=datetime.now(), workflow=workflow
+                )
+                answer = await connection.submit(
+                    sent.graph, name=name, workflow=workflow, previews=previews, templates=sent.templates
+                )
                 done += 1
                 self._heed(answer.node_errors)
         except Refused as error:

@@ -65,6 +65,7 @@ class EditorForm(Container):
         self.source = ""  # the key of the file that it comes from
         self.active = False  # it is what the screen shows
         self._info: Mapping[str, Any] | None = None
+        self._stale = False  # the form was made for another server
         self._fields: dict[Place, Field] = {}
         self._lines: dict[Place, FormLine] = {}
         self._grid = Grid((), ())
@@ -101,6 +102,13 @@ class EditorForm(Container):
         elif not self.has_class("-more"):
             self.action_more()
 
+    def leave_server(self) -> None:
+        """What the server said of this workflow is of no use at another one: choices, ranges, problems, refusals."""
+        self._info, self._problems, self._stale = None, None, True
+        self._refused, self._doing = {}, {}
+        if self.active and self._ready.is_set():
+            self._show_all()
+
     async def _rebuild(self) -> None:
         """Make the form anew; the cursor stays where it is, or goes to the first field if it had no place yet."""
         focused = self._focused_place()
@@ -117,6 +125,7 @@ class EditorForm(Container):
         found = fields(self.draft.graph, self._info)
         self._fields = {field.place: field for field in found}
         width = self.query_one("#editor-lines").size.width or self.app.size.width
+        self._stale = False
         self._grid = grid_of([field for field in found if field.important], width, MAX_LINES)
         self._lines = {}
         widgets: list[FormLine] = []
