@@ -9,6 +9,8 @@ from comfytui.client.errors import ClientError, Missing
 from comfytui.state.model import JobState, Output, Phase
 from comfytui.tui.wording import cut_middle, plural
 from comfytui.workflow.carried import input_files, with_values
+from comfytui.workflow.document import Document
+from comfytui.workflow.forms import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +71,11 @@ async def send(
         if answer is None:
             return False
         moved = answer
-    graph = await _carry(dashboard, source, target, graph, files)
+    carried_graph = await _carry(dashboard, source, target, graph, files)
+    if workflow is not None:  # the pictures may have other names there
+        found = Document(job.facts.name, dict(graph), workflow=dict(workflow))
+        workflow = await asyncio.to_thread(embedded, found, carried_graph, info)
+    graph = carried_graph
     await target.submit(graph, name=job.facts.name, workflow=workflow, previews=dashboard.settings.previews)
     if moved:
         await source.cancel([job.id])
