@@ -109,7 +109,7 @@ class BatchJob(Shape, frozen=True, omit_defaults=True):
     prompt_id: str | None = None
     server: Annotated[str | None, Meta(description="its address")] = None
     seconds: float | None = None
-    attempts: int = 1
+    attempts: int = 0
     files: Annotated[tuple[str, ...], Meta(description="paths on this machine")] = ()
     texts: tuple[str, ...] = ()
     error: str = ""

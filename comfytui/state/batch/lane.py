@@ -108,8 +108,11 @@ class Lane:
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.http.aclose()
+        for each in outcomes:
+            if isinstance(each, Exception):  # a mistake of ours, which only made it slow
+                raise each
 
     # One job ---------------------------------------------------------------------------------------------------------
 
@@ -310,6 +313,8 @@ class Lane:
                 except ClientError as still:
                     if asyncio.get_running_loop().time() - began >= self._patience:
                         self._gone = str(still)
+                        for event in self._out.values():
+                            event.set()  # who waits for an end asks, and learns it too
                         raise Gone(self._gone) from still
             self._seen += 1
             self._said(f"{self.server.name}: it answers again")
@@ -324,8 +329,11 @@ class Lane:
                     self._listening, failures = True, 0
                     opened.set()
                     async for event in socket.events():
-                        if isinstance(event, ENDED) and (waiting := self._out.get(event.prompt_id)) is not None:
-                            waiting.set()
+                        # Older servers tell success only by this: nothing executes any more.
+                        if isinstance(event, ENDED) or (isinstance(event, m.Executing) and event.node is None):
+                            waiting = self._out.get(event.prompt_id or "")
+                            if waiting is not None:
+                                waiting.set()
             except ClientError:
                 failures += 1
             finally:
@@ -340,10 +348,13 @@ class Lane:
             asked = [each for each in self._accepted if not self._out[each].is_set()]
             if not asked:
                 continue
+            seen = self._seen
             try:
                 queue = await self.http.queue(known=self._out)
-            except ClientError:
-                continue  # who waits for an answer of its own says so
+            except ClientError as error:
+                with contextlib.suppress(Gone):  # told to those who wait
+                    await self._back(error, seen)
+                continue
             there = {each.prompt_id for each in (*queue.running, *queue.waiting)}
             for each in asked:
                 if each not in there and (event := self._out.get(each)) is not None:

@@ -102,10 +102,10 @@ def _yaml(text: str) -> Any:
     def mapping(loader: Any, node: Any) -> Any:
         loader.flatten_mapping(node)
         keys = [loader.construct_object(key) for key, _ in node.value]
-        for key, (where, _) in zip(keys, node.value, strict=True):
+        for index, (key, (where, _)) in enumerate(zip(keys, node.value, strict=True)):
             if not isinstance(key, (str, int, float, bool)):
                 raise WorkflowError("a key that is not a text", place=f"line {where.start_mark.line + 1}")
-            if keys.count(key) > 1:
+            if key in keys[:index]:
                 raise WorkflowError(f"{key!r} stands twice", place=f"line {where.start_mark.line + 1}")
         return {
             str(key): loader.construct_object(value, deep=True)
