@@ -204,7 +204,7 @@ def broken(state: ServerState) -> ServerState:
 
 def away(url: str) -> ServerState:
     """A server that is switched off, with what the client says of such a one."""
-    from comfytui.client.http import why_unreachable
+    from comfytui.client.reaching import why_unreachable
 
     reason = why_unreachable(Target.parse(url), ConnectionRefusedError(111, "Connection refused"))
     return ServerState(Link(url, Phase.RECONNECTING, NOW - 40, error=reason, retry_at=NOW + 12, attempts=4))

@@ -73,6 +73,14 @@ def seconds(value: Any) -> float | None:
     return result / 1000 if 0 < result < 1e14 else None
 
 
+def whole_object(value: Any) -> Mapping[str, Any]:
+    """An answer that must be an object, cleaned. Raises BadAnswer."""
+    if not isinstance(value, dict):
+        raise BadAnswer("the answer is not an object")
+    cleaned: Mapping[str, Any] = sanitize.json_value(value)
+    return cleaned
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 

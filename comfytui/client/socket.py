@@ -16,7 +16,7 @@ from comfytui.client import messages as m
 from comfytui.client import sanitize
 from comfytui.client.errors import BadTarget, ClientError, NotComfyUI, TooLarge, Unreachable, denied
 from comfytui.client.frames import binary_frame, text_frame
-from comfytui.client.http import tls_context, why_unreachable
+from comfytui.client.reaching import tls_context, why_unreachable
 from comfytui.client.recording import Recorder
 from comfytui.client.target import Target
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from comfytui.client import http as http_module
+from comfytui.client import transport
 from comfytui.client.errors import (
     BadAnswer,
     BadTarget,
@@ -104,7 +104,7 @@ async def test_the_network_s_failures(cause: Exception, says: str) -> None:
 
 
 async def test_an_answer_is_bounded_after_decompression(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "MAX_JSON", 1 << 20)
+    monkeypatch.setattr(transport, "MAX_JSON", 1 << 20)
     bomb = gzip.compress(b" " * (8 << 20))
     answer = httpx.MockTransport(lambda _: httpx.Response(200, content=bomb, headers={"content-encoding": "gzip"}))
     async with Http(Target.parse("box"), transport=answer) as http:
@@ -201,4 +201,4 @@ async def test_what_may_take_long_is_given_longer() -> None:
         await http.submit({})
         await http.object_info()
     assert waits["GET /prompt"] == 7.0
-    assert waits["POST /prompt"] == waits["GET /object_info"] == http_module.PATIENCE
+    assert waits["POST /prompt"] == waits["GET /object_info"] == transport.PATIENCE
