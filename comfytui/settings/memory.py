@@ -30,10 +30,11 @@ LONGEST_FILTER = 500  # characters
 
 
 class ScreenMemory(msgspec.Struct, frozen=True):
-    """One screen: the words of its filter, and the panes that were chosen (names of the screen's own)."""
+    """One screen: the words of its filter, the panes that were chosen, and what else was (names of the screen's own)."""
 
     filter: str = ""
     panes: tuple[str, ...] = ()
+    chosen: dict[str, str] = {}
 
 
 class Memory(msgspec.Struct, frozen=True):

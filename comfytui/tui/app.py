@@ -205,7 +205,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
     def _switched(self) -> None:
         """Another server is shown: nothing of the one before may stay on any screen."""
         for view in self.stage.views if self.is_running else ():
-            view.forget()
+            view.leave_server()
         if not self._local:
             from comfytui.tui import keeping
 

@@ -37,6 +37,7 @@ KEPT: dict[str, Kept] = {
     "nodes": Kept((), "#nodes-query", "-searching"),
     "workflows": Kept(("-preview",), "#workflows-query", "-searching"),
     "servers": Kept(("-details",), "#servers-filter", "-filter"),
+    "settings": Kept(),
     "logs": Kept((), "#logs-filter", "-filter"),
     "models": Kept((), "#models-query", "-searching"),
 }
@@ -67,6 +68,7 @@ def restore(view: ScreenView) -> None:
         return
     for name in kept.classes:
         view.set_class(name in was.panes, name)
+    view.take_up(was.chosen)
     if kept.query and was.filter:
         view.add_class(kept.shown)
         view.query_one(kept.query, Input).value = was.filter
@@ -91,7 +93,7 @@ def keep(dashboard: Dashboard, views: Iterable[ScreenView]) -> None:
         if (kept := KEPT.get(view.screen_id)) is not None and view.is_mounted:
             typed = view.query_one(kept.query, Input).value.strip() if kept.query and view.has_class(kept.shown) else ""
             panes = tuple(name for name in kept.classes if view.has_class(name))
-            screens[view.screen_id] = memory.ScreenMemory(typed[: memory.LONGEST_FILTER], panes)
+            screens[view.screen_id] = memory.ScreenMemory(typed[: memory.LONGEST_FILTER], panes, dict(view.chosen))
     if screens != now.screens or dashboard.current != now.screen:
         memory.remember(screens=screens, screen=dashboard.current)
 

@@ -59,11 +59,16 @@ def starts_engine() -> str:
     return f"our engine; needs {INSTALL}"
 
 
-def without_server(state: ServerState | None, what: str, keymap: Mapping[str, str] | None = None) -> str:
-    """Why `what` cannot be shown now, and how to get connected; empty if the server is there."""
+def without_server(
+    state: ServerState | None, what: str, keymap: Mapping[str, str] | None = None, failure: str = ""
+) -> str:
+    """Why `what` cannot be shown now, and how to get connected; empty if the server is there.
+
+    `failure`: why the server could not even be tried.
+    """
     ways = "\n".join((*lines(connecting(keymap)), f" {_key('app.retry', keymap):<{KEYS}} connects again"))
     if state is None:
-        return f"No server, so no {what} yet.\n\n{ways}"
+        return f"{failure or f'No server, so no {what} yet.'}\n\n{ways}"
     link = state.link
     match link.phase:
         case Phase.LIVE:

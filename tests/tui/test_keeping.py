@@ -8,9 +8,10 @@ from textual.widgets import Input
 from comfytui.settings import memory
 from comfytui.settings.schema import Profile, Settings
 from comfytui.tui import keeping
+from comfytui.tui.screens.models import ModelsView
 from comfytui.tui.widgets.line_list import LineList
 from tests.tui import sample
-from tests.tui.support import running, settle, text
+from tests.tui.support import running, settle, text, until
 
 
 async def test_the_next_run_starts_where_this_one_ended_and_shows_its_filter() -> None:
@@ -70,3 +71,24 @@ def test_while_a_recording_is_played_nothing_is_recalled_or_remembered(tmp_path:
     finally:
         memory.RESTING.reset(token)
     assert memory.recall(path).screen == "queue"
+
+
+async def test_panes_and_orders_are_taken_up_and_their_keys_go_to_what_is_shown() -> None:
+    for key, screen, pressed in (("9", "models", ("o", "v")), ("8", "settings", ("v",)), ("4", "nodes", ("v",))):
+        async with running(sample.idle(), (80, 24), key, *pressed) as (_, app, _):
+            assert app.view is not None and app.view.screen_id == screen
+            left, shown = dict(app.view.chosen), text(app)
+            app.exit()
+        assert memory.recall().screens[screen].chosen == left
+        async with running(sample.idle(), (80, 24)) as (pilot, app, _):
+            assert app.view is not None and dict(app.view.chosen) == left
+            if screen != "nodes":  # there are none here, and the list says why whatever was chosen
+                await until(pilot, lambda shown=shown: text(app) == shown, screen)  # type: ignore[misc]
+            assert app.focused is not None and app.focused.region.area
+
+
+def test_an_order_or_a_pane_that_is_not_known_any_more_is_left_out() -> None:
+    memory.remember(screens={"models": memory.ScreenMemory(chosen={"order": "by smell", "pane": "cellar"})})
+    view = ModelsView()
+    view.take_up(memory.recall().screens["models"].chosen)
+    assert view.chosen == ModelsView().chosen

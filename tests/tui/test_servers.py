@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from textual.pilot import Pilot
 
 from comfytui.settings import files
 from comfytui.settings.schema import Profile, Settings
 from comfytui.state.model import Phase
 from comfytui.tui.app import Dashboard
+from comfytui.tui.screens.editor import open_editor
+from comfytui.workflow.document import Document
 from tests.support.replay import FakeComfy, txt2img
 from tests.support.samples import OBJECT_INFO
 from tests.tui.support import line, settle, text, until
@@ -143,6 +146,21 @@ async def test_what_the_settings_say_is_changed_and_used() -> None:
         assert files.load().servers["box-0"].headers == {"X-Key": "abc"}
 
 
+async def test_a_secret_in_the_file_is_not_shown_and_stays_when_another_is_added() -> None:
+    async with fleet(1) as (pilot, app, _):
+        app.settings = files.change("servers.box-0.headers", {"X-Key": "hush", "X-Other": "$OTHER"})
+        await pilot.press("6", "e")
+        await until(pilot, lambda: "servers.box-0" in text(app), "the choice")
+        assert "hush" not in text(app)
+        assert "X-Other=$OTHER" in text(app)
+        await pilot.press(*"headers", "enter")
+        await until(pilot, lambda: "sent with every request" in text(app), "the question")
+        assert "hush" not in text(app)
+        await pilot.press("end", *", X-New=1", "enter")
+        await until(pilot, lambda: "X-New" in files.load().servers["box-0"].headers, "the change")
+        assert files.load().servers["box-0"].headers == {"X-Key": "hush", "X-Other": "$OTHER", "X-New": "1"}
+
+
 async def test_read_only_is_of_all_of_them() -> None:
     async with fleet(2) as (pilot, app, _):
         await pilot.press("ctrl+o")
@@ -248,3 +266,78 @@ async def test_without_another_server_it_says_so() -> None:
         await until(pilot, lambda: app.view is not None and app.view.job is not None, "its entry")
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "No other server is connected" in text(app), "the reason")
+
+
+# What each screen shows of a server: keys that lead there, and what only the first server has.
+ONLY_THERE = {
+    "live": (("1",), ("only-job",)),
+    "queue": (("2",), ("only-job",)),
+    "history": (("3", "v"), ("only on the first",)),
+    "nodes": (("4",), ("OnlyNode",)),
+    "workflows": (("5",), ("only-flow",)),
+    "editor": (("5",), ("no ckpt_name",)),
+    "logs": (("7",), ("only this server prints it",)),
+    "settings": (("8", "v", "v"), ("Only.Setting",)),
+    "models": (("9",), ("only-model",)),
+}
+
+
+@pytest.mark.parametrize("goes_to", ["box-1", "away", "wrong"])
+@pytest.mark.parametrize("screen", ONLY_THERE)
+async def test_nothing_of_the_server_before_stays(screen: str, goes_to: str) -> None:
+    """Not when the other one has nothing of the kind, nor when it does not answer, nor when it cannot be tried."""
+    keys, wanted = ONLY_THERE[screen]
+    away = Profile(url="http://127.0.0.1:9")
+    wrong = Profile(url="http://127.0.0.1:9", token="$NO_SUCH_VARIABLE")
+    async with fleet(2, (100, 40), away=away, wrong=wrong) as (pilot, app, (first, second)):
+        await _fill(first)
+        connection = app.session.connection
+        assert connection is not None
+        await until(pilot, lambda: "wrong" in app.session.failures, "the failure")
+        if screen in ("live", "queue"):
+            first.hold("3", 1)
+        await connection.submit(txt2img(text="only on the first"), name="only-job")
+        if screen in ("live", "queue"):
+            await first.held()
+            await until(pilot, lambda: bool(connection.state.running), "the job")
+        else:
+            await until(pilot, lambda: connection.state.history != (), "the job")
+        await pilot.press(*keys)
+        if screen == "editor":
+            graph = txt2img()
+            graph["4"]["inputs"]["ckpt_name"] = "another.safetensors"
+            second.object_info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"] = [["another.safetensors"]]
+            open_editor(app, Document("mine.json", graph))
+        await _shows(pilot, app, wanted[0])
+        app.session.show(goes_to)  # as `:` and a name do; in the editor that would be typed into the prompt
+        await settle(pilot)
+        shown = text(app)
+        assert not [each for each in wanted if each in shown], shown
+        app.session.show("box-0")
+        await _shows(pilot, app, wanted[0])
+        first.release()
+
+
+async def _shows(pilot: Pilot[Any], app: Dashboard, words: str) -> None:
+    """Wait for words; between the steps in which a form is made anew nothing can be drawn."""
+    for _ in range(300):
+        await settle(pilot)
+        if words in text(app):
+            return
+    raise AssertionError(f"{words} is not on the screen:\n{text(app)}")
+
+
+async def _fill(server: FakeComfy) -> None:
+    """What only this server has."""
+    server.object_info["OnlyNode"] = {**server.object_info["VAEDecode"], "name": "OnlyNode", "display_name": "OnlyNode"}
+    server.settings["Only.Setting"] = "first"
+
+    async def models(_: web.Request) -> web.Response:
+        return web.json_response(["only-model.safetensors"])
+
+    async def files(_: web.Request) -> web.Response:
+        return web.json_response([{"path": "only-flow.json", "size": 10, "modified": 1_700_000_000}])
+
+    server.answer("GET", "/models/checkpoints", models)
+    server.answer("GET", "/userdata", files)
+    await server.prints("only this server prints it")

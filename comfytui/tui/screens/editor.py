@@ -16,7 +16,7 @@ from comfytui.client.errors import NodeProblems, Refused
 from comfytui.state.model import Phase
 from comfytui.tui import draft as drafts
 from comfytui.tui.draft import Draft, SeedMode
-from comfytui.tui.screens.editor_form import EditorForm
+from comfytui.tui.screens.editor_acts import EditorActs
 from comfytui.tui.widgets.form import Pick, SeedModes, shown
 from comfytui.tui.widgets.more_inputs import MoreInputs
 from comfytui.tui.wording import one_line
@@ -46,7 +46,7 @@ async def _open(app: Dashboard, document: Document, seed_mode: SeedMode | None, 
     await view.edit(document, seed_mode=seed_mode, back_to=back_to)
 
 
-class Editor(EditorForm):
+class Editor(EditorActs):
     """Form on the left, what changes and what the server lacks on the right."""
 
     class Ran(Message):
@@ -62,6 +62,7 @@ class Editor(EditorForm):
         await self._ready.wait()
         self.draft, self.source, self._info = draft, source, info
         self._typed, self._refused, self._doing, self._problems = {}, {}, {}, None
+        await self._know_favourites()
         await self._build()
         self._show_all()
         self._check_soon()
@@ -69,16 +70,16 @@ class Editor(EditorForm):
 
     async def learn(self, info: Mapping[str, Any] | None) -> None:
         """The server's catalogue is known now, or another one is: choices, ranges and what is missing."""
-        if info is None and self._stale and self.active and not self._typed:  # what is not accepted stands there alone
-            await self._ready.wait()
-            await self._rebuild()
-        if info is None or info is self._info:
-            return
         await self._ready.wait()
-        self._info = info
-        self._typed = {}  # the form is made anew, from what was accepted
-        await self._rebuild()
-        self._check_soon()
+        async with self._learning:
+            if info is None or info is self._info:
+                if info is None and self._stale and self.active and not self._typed:
+                    await self._rebuild()
+                return
+            self._info = info
+            self._typed = {}  # the form is made anew, from what was accepted
+            await self._rebuild()
+            self._check_soon()
 
     # Choosing
 
@@ -206,7 +207,11 @@ class Editor(EditorForm):
 
     def action_undo(self) -> None:
         self._typed.clear()
+        before = self.draft.graph
         self._set(drafts.undo(self.draft))
+        if before.keys() != self.draft.graph.keys():  # a LoRA came or went: the form has other fields
+            self.run_worker(self._rebuild(), name="make the form anew", group="build")
+            return
         for place in self._lines:
             self._put(place)
 

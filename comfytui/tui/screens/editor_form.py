@@ -66,6 +66,7 @@ class EditorForm(Container):
         self.active = False  # it is what the screen shows
         self._info: Mapping[str, Any] | None = None
         self._stale = False  # the form was made for another server
+        self._favourites: Mapping[str, str] = {}  # "node.input" → the name that was given to it
         self._fields: dict[Place, Field] = {}
         self._lines: dict[Place, FormLine] = {}
         self._grid = Grid((), ())
@@ -75,6 +76,7 @@ class EditorForm(Container):
         self._doing: dict[Place, str] = {}  # what is being done about it: an upload
         self._problems: list[Problem] | None = None
         self._ready = asyncio.Event()  # its panes are there: a workflow of the command line is opened before that
+        self._learning = asyncio.Lock()  # one catalogue after the other
         self._building = asyncio.Lock()  # a catalogue may arrive while the form is being made
 
     def compose(self) -> ComposeResult:
@@ -122,7 +124,7 @@ class EditorForm(Container):
 
     async def _build(self) -> None:
         """Make the form anew from the draft."""
-        found = fields(self.draft.graph, self._info)
+        found = fields(self.draft.graph, self._info, self._favourites)
         self._fields = {field.place: field for field in found}
         width = self.query_one("#editor-lines").size.width or self.app.size.width
         self._stale = False
@@ -307,7 +309,10 @@ class EditorForm(Container):
         if info is None:
             return
         # In a thread: near matches among thousands of model files take a while.
-        self._problems = await asyncio.to_thread(check, draft.graph, info)
+        problems = await asyncio.to_thread(check, draft.graph, info)
+        if info is not self._info:  # another server is shown meanwhile
+            return
+        self._problems = problems
         self._show_side()
         self._show_notes()
 

@@ -17,7 +17,7 @@ from comfytui.client.errors import ClientError
 from comfytui.settings.memory import recall, remember
 from comfytui.state.filters import KEYS, NO_MARK
 from comfytui.state.model import JobState, Phase
-from comfytui.tui import actions, history_details, job_details, teaching
+from comfytui.tui import actions, history_details, job_details
 from comfytui.tui.history_order import Listing, Order
 from comfytui.tui.screens.history_acts import HistoryActs
 from comfytui.tui.screens.job_view import pictures_of
@@ -31,6 +31,7 @@ from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.tui.wording import GLYPHS, STAR, clock, cut, file_size, one_line
 
 if TYPE_CHECKING:
+    from comfytui.state.connection import Connection
     from comfytui.state.model import Job, Output, ServerState
 
 NOTHING = "Nothing has been made on this server yet.\na  choose a workflow and run it"
@@ -75,7 +76,7 @@ class HistoryView(HistoryActs):
         self._listing = Listing()
         self._which = 0  # of the job's outputs
         self._traceback = False
-        self._loading = False
+        self._loading: Connection | None = None  # which server is asked for more
         self._rest: Timer | None = None
         self._unknown: dict[str, str] = {}  # job → why the server tells no more of it
         self._sizes: dict[Output, int | None] = {}  # of the outputs that cannot be shown
@@ -185,7 +186,7 @@ class HistoryView(HistoryActs):
             return f"Nothing matches {wanted!r} in {len(state.history):,} jobs.\nesc  clears the filter{older}"
         if state.history_loaded:
             return NOTHING
-        return teaching.without_server(state, "history", self.dashboard.keymap) or "loading …"
+        return self.without_server("history") or "loading …"
 
     def _caption(self, state: ServerState, key: str, width: int) -> Text:
         job, mark, palette = state.jobs[key], state.marks.get(key, NO_MARK), self.dashboard.palette
@@ -222,15 +223,17 @@ class HistoryView(HistoryActs):
         self.dashboard.pictures.only(self.query_one(Gallery).picture_came, seen)
 
     def _load_more(self, state: ServerState, count: int | None = None) -> None:
-        if not self._loading and not state.history_complete and state.link.phase is Phase.LIVE:
-            self._loading = True
-            self.dashboard.ask("load history", self._load(count), group="load history")
+        connection = self.connection
+        if self._loading is not connection and not state.history_complete and state.link.phase is Phase.LIVE:
+            self._loading = connection
+            self.dashboard.ask("load history", self._load(connection, count), group="load history")
 
-    async def _load(self, count: int | None) -> None:
+    async def _load(self, connection: Connection, count: int | None) -> None:
         try:
-            await (self.connection.load_history() if count is None else self.connection.load_history(count))
+            await (connection.load_history() if count is None else connection.load_history(count))
         finally:
-            self._loading = False
+            if self._loading is connection:
+                self._loading = None
 
     @on(LineList.Moved)
     def _moved(self, message: LineList.Moved) -> None:
@@ -427,6 +430,22 @@ class HistoryView(HistoryActs):
             remember(history_filter="")
             return True
         return self.lines.clear_marks()
+
+    def on_session(self) -> None:
+        if self.session.state is None:
+            for lines in self._lists:
+                lines.say_empty(self.without_server("history"))
+
+    def leave_server(self) -> None:
+        super().leave_server()
+        self._which, self._traceback = 0, False
+        self._unknown.clear()
+        self._sizes.clear()
+        self.add_class("-nothing")
+        for lines in self._lists:
+            lines.show((), lambda key, width: Text())
+            entitle(lines, "History")
+        self._details()
 
     def forget(self) -> None:
         super().forget()

@@ -292,6 +292,14 @@ class LiveView(JobView):
         self.query_one(FailurePane).forget()
         self.query_one(ToldPane).forget()
 
+    def leave_server(self) -> None:
+        self._chosen = self._frozen = self._plan = self._asked = None
+        self._unfolded = False
+        self.remove_class("-failed", "-told", "-vitals")
+        super().leave_server()
+        self.query_one(NodeList).update(None, self.dashboard.clock())
+        self.query_one(Timeline).show([])
+
     def go_back(self) -> bool:
         """From the full picture and the log, then from a pause, then from a chosen job to what runs."""
         for name in ("-full", "-log"):

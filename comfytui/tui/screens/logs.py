@@ -20,7 +20,7 @@ from comfytui.state.filters import BadFilter
 from comfytui.state.log_levels import Level
 from comfytui.state.logs import Line, Log
 from comfytui.state.server_log import Told
-from comfytui.tui import actions, teaching
+from comfytui.tui import actions
 from comfytui.tui.actions import Action, Situation
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.widgets.line_list import LineList
@@ -198,7 +198,7 @@ class LogsView(ScreenView):
             log, keymap = self._followed.log, self.dashboard.keymap
             keys = {"reload": actions.key_of("logs.reload", keymap), "ping": actions.key_of("app.servers", keymap)}
             return (NO_LOG if log.missing else LATE).format(problem=log.problem, **keys)
-        if missing := teaching.without_server(self.session.state, "log", self.dashboard.keymap):
+        if missing := self.without_server("log"):
             return missing
         if len(self.log_shown):
             return f"No line matches {self.query_one(Input).value.strip()!r}.\nesc  clears the filter"

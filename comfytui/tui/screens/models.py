@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,7 +15,7 @@ from textual.widgets import Input
 from comfytui.client.errors import ClientError
 from comfytui.client.model_files import ModelFile, ModelFolder
 from comfytui.state.model import Phase
-from comfytui.tui import actions, teaching
+from comfytui.tui import actions
 from comfytui.tui.actions import Situation
 from comfytui.tui.model_card import ModelFacts, facts
 from comfytui.tui.model_order import Order, jobs_with, listed, total
@@ -73,7 +74,7 @@ class ModelsView(ScreenView):
         self._problem = ""  # why the folders could not be listed
         self._used: tuple[ModelFile | None, list[tuple[str, str]]] = (None, [])  # who uses the file
         self._rest: Timer | None = None
-        self._loading = False
+        self._loading: Models | None = None  # of which server
         self._folders = LineList(id="models-folders", classes="pane column")
         self._list = LineList(id="models-list")
         self._card = TextLines(id="models-card", classes="pane")
@@ -110,9 +111,20 @@ class ModelsView(ScreenView):
 
     # News
 
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        return {"pane": self._pane, "order": self._order.value}
+
+    def take_up(self, chosen: Mapping[str, str]) -> None:
+        if (pane := chosen.get("pane")) in PANES:
+            self._pane = pane
+            self._lay_out()
+        if (order := chosen.get("order")) in list(Order):
+            self._order = Order(order)
+
     def on_shown(self) -> None:
         if not self.has_focus_within:
-            self._list.focus(scroll_visible=False)
+            self._focus_pane(self._pane_shown if self.has_class("-narrow") else "files")
         self._attend()
         self.run_worker(self.dashboard.stage.prepare("workflows"), name="look for workflows")
 
@@ -143,6 +155,11 @@ class ModelsView(ScreenView):
             self._show()
             self._load()
 
+    def leave_server(self) -> None:
+        self.remove_class("-picture")
+        super().leave_server()
+        self._attend()
+
     def forget(self) -> None:
         super().forget()
         self._folders.forget()
@@ -152,13 +169,15 @@ class ModelsView(ScreenView):
     # Asking: the folders, then each that is looked at, then (on a fast link) the others one after the other
 
     def _load(self) -> None:
-        if self._models is not None and self.shown and not self._loading and self.situation().live:
-            self._loading = True
+        if self._models is not None and self.shown and self._loading is not self._models and self.situation().live:
+            self._loading = self._models
             self.run_worker(self._load_all(self._models), name="load models", group="load models")
 
     async def _load_all(self, models: Models) -> None:
         try:
             folders = await models.load_folders()
+            if models is not self._models:
+                return
             self._problem = ""
             if models.slow and not self._chose and folders:
                 self._folder = folders[0].raw  # all of them together would have to be asked for
@@ -172,10 +191,12 @@ class ModelsView(ScreenView):
                 if self.is_mounted and models is self._models:
                     self._show()
         except ClientError as error:
-            self._problem = str(error)
-            self._show()
+            if models is self._models:
+                self._problem = str(error)
+                self._show()
         finally:
-            self._loading = False
+            if self._loading is models:
+                self._loading = None
 
     def _next(self, models: Models, folders: tuple[ModelFolder, ...]) -> ModelFolder | None:
         """The folder to ask for next; None while nobody looks, or when all is there."""
@@ -194,7 +215,11 @@ class ModelsView(ScreenView):
             return
         models = self._models
         folders = models.folders if models is not None else None
-        self.set_class(not folders, "-empty")
+        if self.has_class("-empty") is bool(folders):
+            self.set_class(not folders, "-empty")
+            self._lay_out()
+            if self._pane != "files" and self.has_class("-narrow") and self._list.has_focus:
+                self._focus_pane(self._pane_shown)
         keys = [ALL, *(each.raw for each in folders)] if folders else []
         self._folders.show(keys, self._draw_folder)
         self._folders.move_to(self._folder)
@@ -243,7 +268,7 @@ class ModelsView(ScreenView):
         return model_lines.file_line(self.dashboard.palette, self._files[key], width, self._folder == ALL)
 
     def _nothing(self, any_files: bool) -> str:
-        if missing := teaching.without_server(self.session.state, "models", self.dashboard.keymap):
+        if missing := self.without_server("models"):
             return missing
         if any_files:
             return f"No file matches {self._query!r} here.\nesc  clears the filter"
@@ -473,17 +498,28 @@ class ModelsView(ScreenView):
     def _show_pane(self, pane: str) -> None:
         self._pane = pane
         self._lay_out()
-        shown = {"folders": self._folders, "files": self._list, "card": self._card}[pane]
-        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
+        self._focus_pane(pane)
         if pane == "card":
             self.call_after_refresh(self._show_card)  # wrapped to its width, which is known then
+
+    @property
+    def _pane_shown(self) -> str:
+        """The pane that a narrow screen shows: without models the files, where it stands why there are none."""
+        return "files" if self.has_class("-empty") else self._pane
+
+    def _focus_pane(self, pane: str) -> None:
+        shown = {"folders": self._folders, "files": self._list, "card": self._card}[pane]
+        if shown.region.area:
+            shown.focus(scroll_visible=False)
+        else:  # what was hidden takes no focus before the next layout
+            self.call_after_refresh(shown.focus, scroll_visible=False)
 
     def _lay_out(self) -> None:
         narrow = self.app.size.width < 120
         self.set_class(narrow, "-narrow")
         self._folders.styles.width = "1fr" if narrow else FOLDERS
         for pane in PANES:
-            self.set_class(pane == self._pane, f"-show-{pane}")
+            self.set_class(pane == self._pane_shown, f"-show-{pane}")
 
     def on_resize(self) -> None:
         self._lay_out()

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from comfytui.client.errors import ClientError
-from comfytui.tui import actions, node_search, teaching
+from comfytui.tui import actions, node_search
 from comfytui.tui.actions import Situation
 from comfytui.tui.node_index import MAKES, TAKES, Node, NodeIndex
 from comfytui.tui.node_search import Query
@@ -79,7 +79,7 @@ class NodesView(ScreenView):
         self._trail: list[Visited] = []  # newest last
         self._pane = "list"
         self._wanted: str | None = None  # the node to show as soon as the catalogue is there
-        self._loading = False  # the catalogue is being asked for
+        self._loading: Connection | None = None  # which server's catalogue is being asked for
         self._failed = ""  # why there is none
         self._tree = LineList(id="nodes-tree", classes="pane")
         self._list = LineList(id="nodes-list")
@@ -109,8 +109,17 @@ class NodesView(ScreenView):
 
     # News
 
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        return {"pane": self._pane}
+
+    def take_up(self, chosen: Mapping[str, str]) -> None:
+        if (pane := chosen.get("pane")) in PANES:
+            self._pane = pane
+            self._lay_out()
+
     def on_shown(self) -> None:
-        self._list.focus(scroll_visible=False)
+        self._focus_pane(self._pane_shown if self.has_class("-narrow") else "list")
         self._load()
 
     def on_session(self) -> None:
@@ -119,11 +128,7 @@ class NodesView(ScreenView):
             failed = (
                 f"The server did not tell its nodes: {self._failed}\n\n {again}  asks again" if self._failed else ""
             )
-            self._list.say_empty(
-                teaching.without_server(self.session.state, "nodes", self.dashboard.keymap)
-                or failed
-                or "Asking the server for its nodes …"
-            )
+            self._list.say_empty(self.without_server("nodes") or failed or "Asking the server for its nodes …")
 
     def on_state(self, old: ServerState | None, new: ServerState) -> None:
         if new.object_info is not None and new.object_info is not self._info:
@@ -131,6 +136,15 @@ class NodesView(ScreenView):
             self.run_worker(self._build(new.object_info), name="index nodes", group="index", exclusive=True)
         elif new.object_info is None and (old is None or old.link.phase is not new.link.phase):
             self._load()
+
+    def leave_server(self) -> None:
+        self.workers.cancel_group(self, "index")
+        self._info, self._index, self._failed, self._category = None, NodeIndex({}), "", ""
+        self._trail.clear()
+        super().leave_server()
+        self._lay_out()
+        self._show_tree()
+        self._search()
 
     def forget(self) -> None:
         super().forget()
@@ -142,8 +156,8 @@ class NodesView(ScreenView):
         state, connection = self.session.state, self.session.connection
         if connection is None or state is None or not self.situation().live:
             return
-        if force or (state.object_info is None and not self._loading):
-            self._loading = True
+        if force or (state.object_info is None and self._loading is not connection):
+            self._loading = connection
             self.dashboard.ask("load nodes", self._load_from(connection, force), group="load nodes")
 
     async def _load_from(self, connection: Connection, force: bool) -> None:
@@ -151,16 +165,20 @@ class NodesView(ScreenView):
         try:
             await connection.load_object_info(force)
         except ClientError as error:
-            self._failed = str(error)
+            if connection is self.session.connection:
+                self._failed = str(error)
             raise
         finally:
-            self._loading = False
+            if self._loading is connection:
+                self._loading = None
             self.on_session()
 
     async def _build(self, info: Mapping[str, Any]) -> None:
         # 0.4 s for 5,000 nodes: too long for the loop that echoes keys.
         self._index = await asyncio.to_thread(NodeIndex, info)
         self._lay_out()
+        if self._pane != "list" and self.has_class("-narrow") and self._list.has_focus:
+            self._focus_pane(self._pane)
         self._show_tree()
         self._search()
         if self._wanted is not None:
@@ -459,11 +477,21 @@ class NodesView(ScreenView):
     def _show_pane(self, pane: str) -> None:
         self._pane = pane
         self._lay_out()
-        shown = {"tree": self._tree, "list": self._list, "card": self._card_list}[pane]
-        # What was hidden takes no focus before the next layout, and has no width to wrap a text to.
-        self.call_after_refresh(shown.focus)
+        self._focus_pane(pane)
         if pane == "card":
             self.call_after_refresh(self._wrap_card)
+
+    @property
+    def _pane_shown(self) -> str:
+        """The pane that a narrow screen shows: without nodes the list, where it stands why there are none."""
+        return self._pane if self._index.nodes else "list"
+
+    def _focus_pane(self, pane: str) -> None:
+        shown = {"tree": self._tree, "list": self._list, "card": self._card_list}[pane]
+        if shown.region.area:
+            shown.focus(scroll_visible=False)
+        else:  # what was hidden takes no focus before the next layout, and has no width to wrap a text to
+            self.call_after_refresh(shown.focus, scroll_visible=False)
 
     def _wrap_card(self) -> None:
         if self._card_list.line_width != self._card_width:
@@ -475,7 +503,7 @@ class NodesView(ScreenView):
         self.set_class(not self._index.nodes, "-empty")
         self._tree.styles.width = "1fr" if narrow else TREE
         for pane in PANES:
-            self.set_class(pane == self._pane, f"-show-{pane}")
+            self.set_class(pane == self._pane_shown, f"-show-{pane}")
 
     def on_resize(self) -> None:
         self._lay_out()

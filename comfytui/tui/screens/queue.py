@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
 from comfytui.state import filters, times
 from comfytui.state.model import JobState
-from comfytui.tui import actions, job_details, queue_details, queue_order, teaching
+from comfytui.tui import actions, job_details, queue_details, queue_order
 from comfytui.tui.screens import queue_changes
 from comfytui.tui.screens.job_view import JobView
 from comfytui.tui.widgets.job_table import QUEUE, JobTable
@@ -119,7 +120,7 @@ class QueueView(JobView):
 
     def _nothing(self, state: ServerState) -> str:
         """What is said where there are no jobs; of a server that is not there nothing is known."""
-        if away := teaching.without_server(state, "queue", self.dashboard.keymap):
+        if away := self.without_server("queue"):
             return away
         if self._filter.tests:
             return f"No job of the queue matches {self._filter.text!r}.\n{self._key('app.back')}  shows all of them"
@@ -212,6 +213,17 @@ class QueueView(JobView):
     def _typed_all(self) -> None:
         self.set_class(bool(self.query_one(Input).value.strip()), "-filter")
         self.query_one(JobTable).focus()
+
+    def on_session(self) -> None:
+        if self.session.state is None:
+            self.query_one(JobTable).say_empty(self.without_server("queue"))
+
+    def leave_server(self) -> None:
+        super().leave_server()
+        table = self.query_one(JobTable)
+        table.show((), lambda key, width: Text())
+        entitle(table, "Queue")
+        self.query_one(TextLines).show([])
 
     def forget(self) -> None:
         super().forget()

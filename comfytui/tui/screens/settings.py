@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -15,7 +16,7 @@ from textual.widgets import Input, Static
 from comfytui.client import sanitize
 from comfytui.settings import files, schema
 from comfytui.settings.schema import Option, SettingsError
-from comfytui.tui import actions, teaching, theme
+from comfytui.tui import actions, theme
 from comfytui.tui.actions import Situation
 from comfytui.tui.actions.situation import READ_ONLY
 from comfytui.tui.screens.settings_server import ServerSettings
@@ -92,8 +93,17 @@ class SettingsView(ServerSettings):
 
     # News
 
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        return {"pane": self._pane}
+
+    def take_up(self, chosen: Mapping[str, str]) -> None:
+        if (pane := chosen.get("pane")) in PANES:
+            self._pane = pane
+            self._lay_out()
+
     def on_shown(self) -> None:
-        self._list.focus(scroll_visible=False)
+        self._focus_pane(self._pane if self.has_class("-narrow") else PANES[0])
         self._show_settings()
 
     def on_session(self) -> None:
@@ -286,7 +296,7 @@ class SettingsView(ServerSettings):
     def _facts(self, state: ServerState | None) -> RenderableType:
         palette = self.dashboard.palette
         if state is None or (state.stats is None and not self.situation().live):
-            return Text(teaching.without_server(state, "facts about it", self.dashboard.keymap), palette.dim)
+            return Text(self.without_server("facts about it"), palette.dim)
         return server_facts.facts(palette, state, self._system, self._users, self.user)
 
     # Actions
@@ -307,8 +317,14 @@ class SettingsView(ServerSettings):
     def _show_pane(self, pane: str) -> None:
         self._pane = pane
         self._lay_out()
+        self._focus_pane(pane)
+
+    def _focus_pane(self, pane: str) -> None:
         shown = {"ours": self._list, "server": self.query_one("#settings-server"), "theirs": self._their_list}[pane]
-        self.call_after_refresh(shown.focus)  # what was hidden takes no focus before the next layout
+        if shown.region.area:
+            shown.focus(scroll_visible=False)
+        else:  # what was hidden takes no focus before the next layout
+            self.call_after_refresh(shown.focus, scroll_visible=False)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """`tab` went to another pane: the keys are about that one now."""

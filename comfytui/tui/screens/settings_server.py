@@ -52,17 +52,27 @@ class ServerSettings(ScreenView):
 
     @work(name="server settings", group="server settings", exclusive=True)
     async def _load(self, connection: Connection) -> None:
+        users: Users | None = None
+        system: Mapping[str, str] = {}
+        theirs: Mapping[str, Any] = {}
+        problem = ""
         try:
-            self._users = await connection.account.users()
-            self._system = await connection.account.system()
+            users = await connection.account.users()
+            system = await connection.account.system()
         except ClientError:
-            self._system = {}  # what is shown anyway says that it does not answer
+            system = {}  # what is shown anyway says that it does not answer
         try:
-            self._theirs, self._theirs_problem = await connection.server_settings(), ""
+            theirs = await connection.server_settings()
         except ClientError as error:
-            self._theirs, self._theirs_problem = {}, str(error)
+            problem = str(error)
         if connection is self._asked and self.is_mounted:
+            self._users, self._system, self._theirs, self._theirs_problem = users, system, theirs, problem
             self.draw_server()
+
+    def leave_server(self) -> None:
+        self._asked = None
+        self._theirs, self._theirs_problem, self._users, self._system = {}, "", None, {}
+        super().leave_server()
 
     def draw_their(self, key: str, width: int) -> Text:
         """The line of one of its settings."""

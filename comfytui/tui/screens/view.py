@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard, cast
 
 from textual import events
@@ -78,6 +79,29 @@ class ScreenView(Container):
     def forget(self) -> None:
         """Draw everything anew at the next occasion: the colours changed."""
         self._drawn = None
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """What the user chose here and the next run is to take up: a pane, an order."""
+        return {}
+
+    def take_up(self, chosen: Mapping[str, str]) -> None:
+        """Go on with what was chosen in the run before; names that are not known any more are left out."""
+
+    def leave_server(self) -> None:
+        """Another server is shown: nothing of the one before may stay, even if the new one never answers."""
+        from comfytui.tui.widgets.picture import Picture
+
+        for picture in self.query(Picture):
+            picture.clear("")  # files of two servers may have one name, and a picture is known by it
+        self.forget()
+
+    def without_server(self, what: str) -> str:
+        """Why `what` cannot be shown, and how to get connected; empty while the server is there."""
+        from comfytui.tui import teaching
+
+        session = self.session
+        return teaching.without_server(session.state, what, self.dashboard.keymap, session.failure or "")
 
     def on_shown(self) -> None:
         """The screen has just become visible. Take the focus, load what is missing."""

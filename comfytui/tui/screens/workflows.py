@@ -36,6 +36,7 @@ from comfytui.tui.widgets.workflow_preview import lacking as told_lacking
 from comfytui.tui.wording import plural
 from comfytui.workflow.address import is_remote
 from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.forms import embedded
 from comfytui.workflow.lacks import Lack
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class WorkflowsView(EditsWorkflows):
         self._order = Order.RECENT
         self._recent: tuple[str, ...] = ()  # keys, used last first
         self._filtered_from = ""  # the screen that asked for a filter
-        self._loading = False  # the catalogue is being asked for
+        self._loading: Connection | None = None  # which server's catalogue is being asked for
         self._server = ""  # whose files are listed
         self._lacking: dict[tuple[str, tuple[int, int], int], list[Lack]] = {}
         self._list = WorkflowList(id="workflows-list", empty="Looking for workflow files …")
@@ -119,9 +120,18 @@ class WorkflowsView(EditsWorkflows):
             self._load_nodes()
             self._find_on_server(new)
 
-    @work(name="learn", group="learn", exclusive=True)
+    @work(name="learn", group="learn")  # not exclusive: a form that is half made anew would never be drawn
     async def _learn(self, info: Mapping[str, Any] | None) -> None:
         await self._editor.learn(info)
+
+    def leave_server(self) -> None:
+        self.workers.cancel_group(self, "find there")  # what the server before answers now is nobody's
+        self._server = ""
+        self._lacking.clear()
+        self.shelf.forget_server()
+        super().leave_server()
+        self._editor.leave_server()
+        self._learn(None)
 
     def forget(self) -> None:
         super().forget()
@@ -131,17 +141,18 @@ class WorkflowsView(EditsWorkflows):
     def _load_nodes(self) -> None:
         """What a server lacks can only be said with its catalogue."""
         state, connection = self.session.state, self.session.connection
-        if connection is None or state is None or state.object_info is not None or self._loading:
+        if connection is None or state is None or state.object_info is not None or self._loading is connection:
             return
         if self.situation().live:
-            self._loading = True
+            self._loading = connection
             self.dashboard.ask("load nodes", self._load_from(connection), group="load nodes")
 
     async def _load_from(self, connection: Connection) -> None:
         try:
             await connection.load_object_info()
         finally:
-            self._loading = False
+            if self._loading is connection:
+                self._loading = None
 
     # The list
 
@@ -177,7 +188,7 @@ class WorkflowsView(EditsWorkflows):
         await self.shelf.searched.wait()
 
     def _show_list(self) -> None:
-        if not self.is_mounted:  # the program is being left
+        if not self._preview.query("*"):  # not composed yet, or the program is being left
             return
         listed = self.listed
         self._entries = {entry.key: entry for entry in listed if matches(entry, self._query)}
@@ -204,6 +215,8 @@ class WorkflowsView(EditsWorkflows):
         return workflow_line(self._entries[key], width, words, self.dashboard.palette, key in self._recent)
 
     def _show_preview(self) -> None:
+        if not self._preview.query("*"):
+            return
         entry = self.entry
         self._preview.show(entry, self.dashboard.palette)
         self.refresh_actions()
@@ -405,7 +418,9 @@ class WorkflowsView(EditsWorkflows):
             return
         document = await self.read(entry)
         (graph,) = drafts.runs(drafts.start(document), 1)
-        await connection.submit(graph, name=entry.path.stem, previews=self.dashboard.settings.previews)
+        workflow = await asyncio.to_thread(embedded, document, graph, connection.state.object_info)
+        previews = self.dashboard.settings.previews
+        await connection.submit(graph, name=entry.path.stem, workflow=workflow, previews=previews)
         await self._remember(entry.key)
         self.dashboard.say(f"{sanitize.line(entry.path.stem)} {taken(self.session.state)}")
 
