@@ -64,6 +64,19 @@ class Commands(click.Group):
         found.name = cmd_name
         return found
 
+    # Both print help, and click would end with 1 where nobody reads it.
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except BrokenPipeError:
+            raise diagnostics.Failed(diagnostics.Exit.PIPE_CLOSED) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise diagnostics.Failed(diagnostics.Exit.PIPE_CLOSED) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
@@ -143,10 +156,6 @@ def main(dashboard: Dashboard, arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(args=arguments, prog_name="comfytui", standalone_mode=False, obj=dashboard)
         error = click.exceptions.Exit(code) if isinstance(code, int) and code else None
-    except SystemExit as left:
-        if not isinstance(left.__context__, BrokenPipeError):  # a shell's question, answered
-            raise
-        error = left.__context__  # click ends with 1 when nobody reads its help
     except (Exception, KeyboardInterrupt) as caught:  # all of them are explained or raised again there
         error = caught
     diagnostics.leave(error)
