@@ -144,3 +144,18 @@ async def test_parameters_are_copied_as_other_tools_read_them() -> None:
         await pilot.press("Y")
         await settle(pilot)
         assert "seed: 8401" in app.clipboard
+
+
+async def test_the_list_of_what_a_job_made_is_filtered() -> None:
+    state = sample.idle()
+    job = state.jobs[state.history[0]]
+    more = [Output("9", "images", f"cat_{n}.png") for n in range(3)] + [Output("9", "audio", "meow.flac")]
+    state = replace(state, jobs={**state.jobs, job.id: replace(job, outputs=tuple(more))})
+    async with running(state, (100, 30), "3", "u", "slash", *"audio", "enter") as (pilot, app, _):
+        assert "meow.flac" in text(app) and "cat_1.png" not in text(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "cat_1.png" in text(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(app.screen_stack) == 1

@@ -12,6 +12,8 @@ CONFIRM = "confirm"  # a question
 TEXT = "text"  # a text that is scrolled
 PICK = "pick"  # a list that narrows while one types
 FORM = "form"  # the editors of a workflow's inputs
+PROMPT = "prompt"  # a text of several lines, as prompts are
+LORAS = "loras"  # the LoRAs of a workflow
 SEEDS = "seeds"  # the three words beside a seed
 GALLERY = "gallery"  # thumbnails side by side
 COMPARE = "compare"  # two jobs side by side
@@ -29,6 +31,8 @@ TITLES: dict[str, str] = {
     TYPING: "In a dialog where text is typed",
     PICK: "In a list that narrows while you type",
     FORM: "In the editor of a workflow",
+    PROMPT: "In a prompt",
+    LORAS: "Among the LoRAs of a workflow",
     SEEDS: "On the mode of a seed",
     COMPARE: "Two jobs side by side",
     FILES: "Choosing a file",
@@ -77,6 +81,13 @@ DIALOGS = (
     _quiet("form.less", "less", "ctrl+down,shift+down", "A step less, or the next choice.", FORM, "step(-1)"),
     _quiet("form.much_more", "much more", "pageup", "Ten steps more.", FORM, "step(10)"),
     _quiet("form.much_less", "much less", "pagedown", "Ten steps less.", FORM, "step(-10)"),
+    _quiet("prompt.more", "more weight", "ctrl+up,alt+up", "Weigh the word at the cursor, or the selection, more.", PROMPT, "weigh(1)"),
+    _quiet("prompt.less", "less weight", "ctrl+down,alt+down", "Weigh it less.", PROMPT, "weigh(-1)"),
+    _quiet("prompt.complete", "complete", "ctrl+@,alt+i", "Pick an embedding of the server or a wildcard file; ctrl+@ is ctrl+space.", PROMPT, "complete"),
+    _quiet("loras.more", "more", "right,plus,equals_sign", "A step stronger.", LORAS, "weigh(1)"),
+    _quiet("loras.less", "less", "left,minus", "A step weaker.", LORAS, "weigh(-1)"),
+    _quiet("loras.add", "add", "a", "Add one of the server's LoRAs after the others.", LORAS, "add"),
+    _quiet("loras.remove", "delete", "x", "Take it out; its users get what it got.", LORAS, "remove"),
     _quiet("seeds.before", "before", "left,h", "Mode before.", SEEDS, "move(-1)"),
     _quiet("seeds.next", "next", "right,l,space,enter", "Next mode.", SEEDS, "move(1)"),
     _quiet("seeds.field_before", "field before", "up,k", "Field before.", SEEDS, "app.focus_previous"),
@@ -90,5 +101,6 @@ DIALOGS = (
     _quiet("compare.copy", "copy", "y", "Copy the differences.", COMPARE, "copy"),
     _quiet("files.complete", "complete", "tab", "Complete what is typed.", FILES, "complete", True),
     _quiet("outputs.save", "save", "s", "Save what is marked, or the selected one.", OUTPUTS, "save"),
+    _quiet("outputs.filter", "filter", "slash", "Show only those with these words.", OUTPUTS, "filter"),
     _quiet("outputs.copy", "copy", "y", "Copy the names, or the text.", OUTPUTS, "copy"),
 )  # fmt: skip

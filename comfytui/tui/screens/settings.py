@@ -19,6 +19,7 @@ from comfytui.settings.schema import Option, SettingsError
 from comfytui.tui import actions, theme
 from comfytui.tui.actions import Situation
 from comfytui.tui.actions.situation import READ_ONLY
+from comfytui.tui.actions.user_keys import checked
 from comfytui.tui.screens.settings_server import ServerSettings
 from comfytui.tui.setting_values import shown
 from comfytui.tui.widgets import server_facts
@@ -66,6 +67,7 @@ class SettingsView(ServerSettings):
         self._list = LineList(id="settings-list")
         self._their_list = LineList(id="settings-theirs", classes="pane")
         self._query = ""
+        self._keys_checked: tuple[Mapping[str, str] | None, tuple[str, ...]] = (None, ())
         self._pane = PANES[0]
 
     def compose(self) -> ComposeResult:
@@ -137,6 +139,14 @@ class SettingsView(ServerSettings):
         self.query_one("#settings-middle").border_subtitle = Content(path)
         self._moved()
 
+    @property
+    def _wrong_keys(self) -> tuple[str, ...]:
+        """What is wrong with the user's own keys."""
+        given = self.dashboard.settings.keys
+        if given is not self._keys_checked[0]:
+            self._keys_checked = given, checked(given, actions.ACTIONS).problems
+        return self._keys_checked[1]
+
     def _matches(self, *texts: str) -> bool:
         return all(any(word in text.lower() for text in texts) for word in self._query.lower().split())
 
@@ -148,6 +158,8 @@ class SettingsView(ServerSettings):
         line.append(cut(key, NAME).ljust(NAME) + " ", palette.text)
         column = width // 2 if width >= 90 else width  # where the descriptions begin
         line.append(cut(shown(value), column - NAME - 3), palette.dim if is_default else palette.accent)
+        if key == "keys" and (wrong := self._wrong_keys):
+            line.append(f"  ✗ {len(wrong)} wrong", palette.failed)
         if column < width:
             line.append(" " * (column - line.cell_len))
             line.append(cut(option.description, width - column - 1), palette.dim)
@@ -159,6 +171,8 @@ class SettingsView(ServerSettings):
         if option is not None:
             one_of = f"; one of {', '.join(option.choices)}" if option.choices else ""
             tip = f"{option.key}: {option.description}{one_of}. By default {shown(option.default)}."
+            if option.key == "keys" and (wrong := self._wrong_keys):
+                tip = f"{wrong[0]} e shows all {len(wrong)}." if len(wrong) > 1 else wrong[0]
             self.query_one("#settings-tip", Static).update(Text(tip))
         self.refresh_actions()
 
@@ -206,6 +220,11 @@ class SettingsView(ServerSettings):
             self._change(option, not value)
         elif choices := self._choices(option):
             self._pick(option, choices, str(value))
+        elif option.key == "keys" and (wrong := self._wrong_keys):
+            from comfytui.tui.widgets.text_dialog import TextDialog
+
+            where = sanitize.line(str(files.settings_path()))
+            self.app.push_screen(TextDialog("keys", "\n".join([*wrong, "", f"The table [keys] is in {where}"])))
         elif option.kind == "table":
             where = sanitize.line(str(files.settings_path()))
             self.dashboard.report(f"{option.key} is a table: change it in {where} ({option.description})")

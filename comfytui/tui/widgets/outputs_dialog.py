@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from comfytui.client.errors import ClientError
 from comfytui.tui import actions
@@ -42,6 +42,8 @@ class OutputsDialog(ModalScreen[tuple[int, ...] | None]):
     OutputsDialog .dialog { width: 100; max-width: 96%; height: auto; max-height: 90%; }
     OutputsDialog LineList { height: auto; min-height: 1; max-height: 16; scrollbar-size: 1 1; }
     .-short OutputsDialog LineList { max-height: 8; }
+    OutputsDialog Input { display: none; }
+    OutputsDialog.-filter Input { display: block; }
     OutputsDialog #output-text { max-height: 8; margin-top: 1; }
     """
 
@@ -54,7 +56,10 @@ class OutputsDialog(ModalScreen[tuple[int, ...] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             entitle(dialog, f"{self._title} · {plural(len(self._outputs), 'output')}")
-            dialog.border_subtitle = Content("enter/s save · space mark · y copy · esc")
+            dialog.border_subtitle = Content("enter/s save · space mark · / filter · y copy · esc")
+            wanted = Input(placeholder="words of a name, a kind or a text", select_on_focus=False)
+            wanted.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+            yield wanted
             yield Outputs(empty="this job made nothing")
             yield Static("", id="output-text", classes="dim", markup=False)
 
@@ -77,7 +82,10 @@ class OutputsDialog(ModalScreen[tuple[int, ...] | None]):
             self._show()
 
     def _show(self) -> None:
-        self.query_one(Outputs).show([str(place) for place in range(len(self._outputs))], self._line)
+        lines, words = self.query_one(Outputs), self.query_one(Input).value.casefold().split()
+        found = [str(n) for n, each in enumerate(self._outputs) if all(word in _said(each) for word in words)]
+        lines.say_empty("Nothing matches.\nesc  shows all of them" if words else "this job made nothing")
+        lines.show(found, self._line)
 
     def _line(self, key: str, width: int) -> Text:
         palette = cast("Dashboard", self.app).palette
@@ -116,5 +124,30 @@ class OutputsDialog(ModalScreen[tuple[int, ...] | None]):
         if text:
             cast("Dashboard", self.app).copy(text, plural(len(chosen), "output"))
 
+    def action_filter(self) -> None:
+        self.add_class("-filter")
+        self.call_after_refresh(self.query_one(Input).focus)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._show()
+        self._tell()
+
+    @on(Input.Submitted)
+    def _typed_all(self) -> None:
+        self.set_class(bool(self.query_one(Input).value.strip()), "-filter")
+        self.query_one(Outputs).focus()
+
     def action_leave(self) -> None:
-        self.dismiss(None)
+        """Leave the filter first, then the dialog."""
+        if self.has_class("-filter"):
+            self.remove_class("-filter")
+            self.query_one(Input).value = ""
+            self.query_one(Outputs).focus()
+        else:
+            self.dismiss(None)
+
+
+def _said(output: Output) -> str:
+    """What a filter looks at."""
+    return f"{output.kind} {output.subfolder}/{output.filename} {output.type} {output.text or ''}".casefold()

@@ -240,3 +240,13 @@ async def test_what_is_not_as_it_is_by_default_has_a_sign_and_not_only_a_colour(
         assert "•previews" not in screen_text(app)
         await change(pilot, "previews")
         await until(pilot, lambda: "•previews" in screen_text(app))
+
+
+async def test_what_is_wrong_with_the_users_keys_is_told_here_too() -> None:
+    app, _ = serve(keys={"queue.cancl": "x", "app.help": "ctrl+i"})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert "✗ 2 wrong" in screen_text(app)
+        await change(pilot, "keys")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await until(pilot, lambda: "queue.cancel" in screen_text(app) and "'ctrl+i' is tab" in screen_text(app))
