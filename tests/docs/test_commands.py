@@ -14,6 +14,7 @@ import pytest
 from comfytui.cli.main import cli
 from engine import options
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks
+from tests.docs.test_names import CONTEXT, ours
 from tests.support.engine import RunningEngine
 
 BIN = Path(sys.executable).parent
@@ -36,19 +37,17 @@ def words(line: str) -> list[str]:
     return found
 
 
-def options_of(command: object) -> set[str]:
-    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize(("page", "line"), LINES)
 def test_what_is_shown_exists(page: str, line: str) -> None:
     program, *rest = words(line)
     flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
     if program == "comfytui":
-        named = next((word for word in rest if word in cli.list_commands(None)), None)  # type: ignore[arg-type]
-        known = options_of(cli) | {"--help"}
+        named = next((word for word in rest if word in cli.list_commands(CONTEXT)), None)
+        known = {name for each in cli.params for name in each.opts} | {"--help"}
         if named is not None:
-            known |= options_of(cli.get_command(None, named))  # type: ignore[arg-type]
+            command = cli.get_command(CONTEXT, named)
+            assert command is not None
+            known |= ours(command)
         assert set(flags) <= known, line
     elif program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.M)
