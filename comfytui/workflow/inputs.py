@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,6 +48,8 @@ class Field(msgspec.Struct, frozen=True, gc=False):
     declared: bool = False  # False: the kind is guessed from the value
     upload: str = ""  # image | video | audio | file: what may be put on the server for it; empty for nothing
 
+    name: str = ""  # that a user gave it, as a favourite
+
     @property
     def place(self) -> Place:
         return Place(self.node_id, self.input)
@@ -61,8 +63,11 @@ class Assignment(NamedTuple):
     value: str
 
 
-def fields(graph: Graph, object_info: ObjectInfo | None = None) -> list[Field]:
-    """The editable inputs: the important ones first, by role; then node by node in running order.
+def fields(
+    graph: Graph, object_info: ObjectInfo | None = None, favourites: Mapping[str, str] | None = None
+) -> list[Field]:
+    """The editable inputs: `favourites` ("node.input" → name) first, in the order in which they were named; then the
+    important ones, by role; then node by node in running order.
 
     Without `object_info` the kinds are guessed from the values. Inputs that a link feeds, lists and objects are left
     out. Optional inputs that the graph does not give are left out too.
@@ -77,7 +82,17 @@ def fields(graph: Graph, object_info: ObjectInfo | None = None) -> list[Field]:
             if field is not None:
                 found.append(field)
     found.sort(key=_order)
-    return found
+    if not favourites:
+        return found
+    order = {place: index for index, place in enumerate(favourites)}
+    keys = {field.place: f"{field.node_id}.{field.input}" for field in found}
+    named = [
+        msgspec.structs.replace(field, name=favourites[keys[field.place]], important=True)
+        if keys[field.place] in favourites
+        else field
+        for field in found
+    ]
+    return sorted(named, key=lambda field: order.get(keys[field.place], len(order)))
 
 
 def _order(field: Field) -> int:

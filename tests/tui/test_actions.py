@@ -32,6 +32,8 @@ COMMON = {
     "text": ("widgets.text_dialog", "TextDialog"),
     "pick": ("widgets.pick", "Pick"),
     "form": ("widgets.form", "ValueInput"),
+    "prompt": ("widgets.form", "PromptArea"),
+    "loras": ("widgets.lora_dialog", "LoraDialog"),
     "seeds": ("widgets.form", "SeedModes"),
     "gallery": ("widgets.gallery", "Gallery"),
     "compare": ("screens.history_compare", "CompareScreen"),

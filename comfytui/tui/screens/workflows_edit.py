@@ -138,6 +138,15 @@ class EditsWorkflows(ScreenView):
     def action_attach(self) -> None:
         self._editor.action_upload()
 
+    def action_loras(self) -> None:
+        self._editor.action_loras()
+
+    def action_difference(self) -> None:
+        self._editor.action_difference()
+
+    def action_favourite(self) -> None:
+        self._editor.action_favourite()
+
     def action_undo(self) -> None:
         self._editor.action_undo()
 

@@ -11,11 +11,14 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
+from textual.widgets.text_area import Selection
 
 from comfytui.client import sanitize
 from comfytui.tui import actions
+from comfytui.tui.completion import location, offset
 from comfytui.tui.draft import Draft, SeedMode, parse
 from comfytui.tui.widgets.form_grid import Cells
+from comfytui.workflow import prompt_weights
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Place, inputs
 from comfytui.workflow.inputs import Field
@@ -116,8 +119,19 @@ class ValueInput(Input):
             self.screen.focus_next()
 
 
+class Completing(Message):
+    """What goes on from the cursor is wanted, `at` characters into the text."""
+
+    def __init__(self, area: PromptArea, at: int) -> None:
+        super().__init__()
+        self.area = area
+        self.at = at
+
+
 class PromptArea(TextArea):
     """A text of several lines, as high as it needs."""
+
+    BINDINGS: ClassVar = [*actions.bindings("prompt")]
 
     def __init__(self, field: Field) -> None:
         super().__init__(
@@ -137,6 +151,29 @@ class PromptArea(TextArea):
             self.screen.focus_next()
         else:
             await super()._on_key(event)
+
+    def _at(self, place: tuple[int, int]) -> int:
+        return offset(self.text.split("\n"), *place)
+
+    def put(self, start: int, end: int, text: str) -> None:
+        """Replace a stretch of characters, as typing would."""
+        self.replace(text, location(self.text, start), location(self.text, end), maintain_selection_offset=False)
+        self.move_cursor(location(self.text, start + len(text)))
+
+    def action_weigh(self, direction: int) -> None:
+        """Put a weight on the selection or on the word at the cursor, or change the one that it has."""
+        start, end = sorted((self._at(self.selection.start), self._at(self.selection.end)))
+        found = prompt_weights.adjust(self.text, start, end, direction * prompt_weights.STEP)
+        if found is None or found.text == self.text:
+            return
+        selected = start != end
+        self.replace(found.text, (0, 0), self.document.end, maintain_selection_offset=False)
+        first, last = location(found.text, found.start), location(found.text, found.end)
+        # What was selected stays so, for the next step; without a selection the cursor stays in the word.
+        self.selection = Selection(first, last) if selected else Selection.cursor(last)
+
+    def action_complete(self) -> None:
+        self.post_message(Completing(self, self._at(self.cursor_location)))
 
 
 class SeedModes(Widget, can_focus=True):

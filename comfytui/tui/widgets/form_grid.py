@@ -49,6 +49,8 @@ class Grid:
 
 def label_of(field: Field, twice: bool = False) -> str:
     """What a field is called; with the node's title if its role appears twice."""
+    if field.name:
+        return sanitize.line(field.name)
     if not field.role:
         return sanitize.line(field.input.replace("_", " "))
     name = "CFG" if field.role == "cfg" else field.role.capitalize()

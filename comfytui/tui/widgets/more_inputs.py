@@ -64,6 +64,12 @@ class MoreInputs(Vertical):
 
         self._list.show([str(place) for place in range(len(fields))], draw)
 
+    @property
+    def place(self) -> Place | None:
+        """The input under the cursor; None if the list is not what has the keys."""
+        key = self._list.key
+        return self._fields[int(key)].place if self._list.has_focus and key is not None else None
+
     def focus_list(self) -> None:
         self._list.focus()
 
