@@ -202,6 +202,8 @@ class LogsView(ScreenView):
             return missing
         if len(self.log_shown):
             return f"No line matches {self.query_one(Input).value.strip()!r}.\nesc  clears the filter"
+        if self._followed is not None and self._followed.log.told in (Told.LIVE, Told.ASKED):
+            return "The server has printed nothing yet. What it prints appears here at once."
         return "Asking the server for its log …"
 
     def forget(self) -> None:

@@ -273,3 +273,9 @@ async def test_a_log_that_comes_too_late_is_no_reason_to_blame_a_proxy() -> None
         app.view.draw(connection.state)
         await settled(pilot)
         assert "within 30 s" in text(app) and "f5  asks again" in text(app) and "proxy" not in text(app)
+
+
+async def test_an_empty_log_is_not_taken_for_one_that_is_still_to_come() -> None:
+    async with running(sample.idle(), (80, 24), "7") as (_, app, connection):
+        assert connection.log.told is Told.LIVE and not len(connection.log.log)
+        assert "printed nothing yet" in text(app) and "Asking" not in text(app)
