@@ -54,6 +54,7 @@ WORKFLOWS = (
         "workflows",
         "attach",
         can_run,
+        first=True,  # a text area would select a line
     ),
     Action(
         "workflows.loras",
@@ -64,6 +65,7 @@ WORKFLOWS = (
         "loras",
         editing,
         footer=False,
+        first=True,  # a text area would select all
     ),
     Action(
         "workflows.difference",
