@@ -92,7 +92,7 @@ def scan(folders: Iterable[tuple[str, Path]], recent: Iterable[Path] = (), known
     for path in recent:
         if path not in seen and path.is_file():
             seen.add(path)
-            entries.append(_entry(path, "recent", _at_home(path), cache))
+            entries.append(_entry(path, "recent", at_home(path), cache))
     return Found(tuple(entries), tuple(notes))
 
 
@@ -103,7 +103,7 @@ def filled(entries: Sequence[Entry]) -> list[Entry]:
 
 def read(path: Path, group: str = "recent") -> Entry:
     """Read one file; never raises, see `Entry.error`."""
-    entry = _entry(path, group, _at_home(path), {})
+    entry = _entry(path, group, at_home(path), {})
     return _read(entry, document.MAX_PICTURE)
 
 
@@ -222,7 +222,7 @@ def _unusable(entry: Entry, error: WorkflowError) -> Entry:
     return msgspec.structs.replace(entry, error=why, fix=sanitize.line(error.fix))
 
 
-def _at_home(path: Path) -> str:
+def at_home(path: Path) -> str:
     """The path with ~ for the home folder."""
     try:
         return f"~/{path.relative_to(Path.home())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,7 +14,7 @@ from textual.widgets import Static
 
 from comfytui.client import sanitize
 from comfytui.state.model import JobState, Output, ServerState
-from comfytui.tui.library import Entry
+from comfytui.tui.library import Entry, at_home
 from comfytui.tui.theme import Palette
 from comfytui.tui.widgets.pairs import pairs
 from comfytui.tui.widgets.pane_title import entitle
@@ -87,7 +88,7 @@ def lacking(entry: Entry, lacks: Sequence[Lack], known: int, total: int, palette
 
 
 def _about(entry: Entry, palette: Palette, server: RenderableType | None) -> Group:
-    path = Text(f"\n{sanitize.line(entry.key)}", palette.dim)
+    path = Text(f"\n{sanitize.line(at_home(Path(entry.key)) if entry.key.startswith("/") else entry.key)}", palette.dim)
     changed = Text(f"changed {at(entry.stamp[0] / 1e9)}" if entry.stamp[0] else "", palette.dim)
     if entry.unread:
         return Group(Text("reading …", palette.dim), path, changed)
