@@ -88,7 +88,8 @@ def lacking(entry: Entry, lacks: Sequence[Lack], known: int, total: int, palette
 
 
 def _about(entry: Entry, palette: Palette, server: RenderableType | None) -> Group:
-    path = Text(f"\n{sanitize.line(at_home(Path(entry.key)) if entry.key.startswith("/") else entry.key)}", palette.dim)
+    place = at_home(Path(entry.key)) if entry.key.startswith("/") else entry.key  # else it is a server's
+    path = Text(f"\n{sanitize.line(place)}", palette.dim)
     changed = Text(f"changed {at(entry.stamp[0] / 1e9)}" if entry.stamp[0] else "", palette.dim)
     if entry.unread:
         return Group(Text("reading …", palette.dim), path, changed)
