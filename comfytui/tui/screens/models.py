@@ -18,20 +18,20 @@ from comfytui.state.model import Phase
 from comfytui.tui import actions
 from comfytui.tui.actions import Situation
 from comfytui.tui.model_card import ModelFacts, facts
-from comfytui.tui.model_order import Order, jobs_with, listed, total
+from comfytui.tui.model_order import Order, listed, total
+from comfytui.tui.screens import model_uses
 from comfytui.tui.screens.view import ScreenView
 from comfytui.tui.widgets import model_lines
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.pane_title import entitle
 from comfytui.tui.widgets.picture import Picture
 from comfytui.tui.widgets.text_lines import TextLines
-from comfytui.tui.wording import ago, cut, file_size, plural
+from comfytui.tui.wording import cut, file_size, plural
 
 if TYPE_CHECKING:
     from comfytui.state.connection import Connection
     from comfytui.state.model import ServerState
     from comfytui.state.models import Models
-    from comfytui.tui.shelf import Shelf
 
 FOLDERS = 34  # cells
 REST = 0.25  # seconds on a file until the server is asked about it: leafing through asks nothing
@@ -297,30 +297,6 @@ class ModelsView(ScreenView):
             self._when_resting()
         self.refresh_actions()
 
-    @property
-    def _shelf(self) -> Shelf | None:
-        """The workflow files, as far as that screen has looked for them."""
-        from comfytui.tui.screens.workflows import WorkflowsView
-
-        view = self.dashboard.stage.of("workflows")
-        return view.shelf if isinstance(view, WorkflowsView) else None
-
-    def _uses(self, file: ModelFile) -> list[tuple[str, str]]:
-        from comfytui.tui.shelf import used_by
-
-        rows: list[tuple[str, str]] = []
-        shelf, state = self._shelf, self.session.state
-        if shelf is not None:
-            entries = used_by(shelf.entries.values(), file.name)
-            unread = sum(entry.unread for entry in shelf.entries.values())
-            names = ", ".join(entry.name for entry in entries[:6]) + (" …" if len(entries) > 6 else "")
-            more = f" ({plural(unread, 'file')} not read: u reads)" if unread else ""
-            rows.append(("workflows", (f"{len(entries)}: {names}" if entries else "none") + more))
-        if state is not None and (jobs := jobs_with(state, file)):
-            last = max((job.ended or job.started or job.created or 0.0) for job in jobs)
-            rows.append(("jobs", f"{len(jobs):,}, the last {ago(last or None, self.dashboard.clock())}"))
-        return rows
-
     # What the server tells of one file
 
     @property
@@ -335,7 +311,10 @@ class ModelsView(ScreenView):
     def _ask_about(self) -> None:
         file, connection = self.file, self.session.connection
         if file is not None and self.shown and self._card_shown:
-            self._used = (file, self._uses(file))  # thousands of jobs and workflows are looked through
+            self._used = (
+                file,
+                model_uses.of(self.dashboard, file),
+            )  # thousands of jobs and workflows are looked through
             self._show_about(file)
         if file is None or connection is None or not self.shown or not self._card_shown or not self.situation().live:
             return
@@ -437,40 +416,10 @@ class ModelsView(ScreenView):
             self.dashboard.ask("used by", self._show_used(file))
 
     async def _show_used(self, file: ModelFile) -> None:
-        """Read what is not read yet of the server's workflows, then show who uses the model."""
-        from comfytui.tui.screens.workflows import show_filtered
-        from comfytui.tui.shelf import used_by
-        from comfytui.tui.widgets.pick import Pick
-
-        await self.dashboard.stage.prepare("workflows")
-        shelf, connection, state = self._shelf, self.session.connection, self.session.state
-        if shelf is None or state is None:
-            return
-        for entry in [entry for entry in shelf.entries.values() if entry.unread]:
-            await shelf.fill(entry, connection.userdata if connection is not None else None)
-        files, jobs = used_by(shelf.entries.values(), file.name), jobs_with(state, file)
-        self._used = (file, self._uses(file))
+        await model_uses.read(self.dashboard)
+        self._used = (file, model_uses.of(self.dashboard, file))
         self._show_about(file)
-        word = max(file.base.split(), key=len, default=file.base)  # filters part words at blanks
-        choices = [f"Workflows: {plural(len(files), 'file')}"] if files else []
-        choices += [f"History: {plural(len(jobs), 'job')}"] if jobs else []
-        if not choices:
-            self.dashboard.say(f"no workflow here and no job in the history uses {file.base}")
-            return
-        chosen = await self.app.push_screen_wait(Pick(f"who uses {file.base}", choices)) if len(choices) > 1 else 0
-        if chosen is None:
-            return
-        if choices[chosen].startswith("Workflows"):
-            await show_filtered(self.dashboard, f"model:{word}")
-        else:
-            await self._show_jobs(word)
-
-    async def _show_jobs(self, word: str) -> None:
-        await self.dashboard.action_show("history")
-        view = self.dashboard.stage.of("history")
-        if view is not None:
-            view.add_class("-filter")
-            view.query_one("#history-filter", Input).value = f"model:{word.removesuffix('.safetensors')}"
+        await model_uses.show(self.dashboard, file)
 
     def action_switch_pane(self) -> None:
         self._show_pane(PANES[(PANES.index(self._pane) + 1) % len(PANES)])

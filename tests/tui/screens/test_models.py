@@ -36,7 +36,7 @@ async def test_how_it_looks(size: tuple[int, int]) -> None:
         await pilot.press("j", "j")
         if size[0] >= 120:
             await until(pilot, lambda: "stable-diffusion-xl" in text(app), "what the file says")
-        await until(pilot, lambda: view._shelf is not None and view._shelf.searched, "the workflows")
+        await until(pilot, lambda: app.stage.of("workflows") is not None, "the workflows")
         await pilot.pause()
         compare(f"models-{size[0]}x{size[1]}", text(app))
 
