@@ -32,7 +32,7 @@ def files(view: ModelsView) -> list[str]:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_how_it_looks(size: tuple[int, int]) -> None:
     async with running(sample.idle(), size, "9") as (pilot, app, _):
-        view = await loaded(pilot)
+        await loaded(pilot)
         await pilot.press("j", "j")
         if size[0] >= 120:
             await until(pilot, lambda: "stable-diffusion-xl" in text(app), "what the file says")
