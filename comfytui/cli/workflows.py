@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from comfytui.cli import diagnostics
 from comfytui.state.connection import Connection
@@ -47,14 +46,10 @@ async def runnable(connection: Connection, found: Document, say: bool = True) ->
     """
     if found.graph or found.workflow is None:
         return found, ()
-    from comfytui.workflow.convert import to_api
+    from comfytui.workflow import runnable as forms
 
-    object_info = await connection.load_object_info()
-    try:
-        made = await asyncio.to_thread(to_api, found.workflow, object_info)
-    except WorkflowError as error:
-        raise error.named(found.name) from error
+    made = await asyncio.to_thread(forms.runnable, found, await connection.load_object_info())
     remarks = tuple(str(each) for each in (*made.warnings, *made.problems))
     for each in remarks if say else ():
         diagnostics.say(f"{found.name}: {each}")
-    return replace(found, graph=made.graph), remarks
+    return made.document, remarks
