@@ -7,6 +7,7 @@ from typing import Any
 
 from comfytui.workflow import convert
 from comfytui.workflow.catalog import ObjectInfo
+from comfytui.workflow.convert.rewiring import rewired
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Graph
@@ -24,6 +25,8 @@ def embedded(found: Document, graph: Graph, object_info: ObjectInfo | None) -> M
         return found.workflow
     if object_info is None:
         return None
+    if graph.keys() != found.graph.keys():  # a LoRA more or less: other nodes, other links
+        return rewired(found.workflow, found.graph, graph, object_info)
     changed = convert.with_widget_values(found.workflow, convert.changes(found.graph, graph), object_info)
     return None if changed.left else changed.workflow
 
@@ -49,8 +52,11 @@ def to_write(name: str, found: Document, graph: Graph, object_info: ObjectInfo |
         return workflow
     if object_info is None:
         raise WorkflowError("the browser's form needs the server's nodes, which are not known yet", name=name, fix=fix)
-    if found.workflow is not None:
+    if found.workflow is not None and graph.keys() == found.graph.keys():
         left = convert.with_widget_values(found.workflow, convert.changes(found.graph, graph), object_info).left
         places = ", ".join(f"{place.input} of node {place.node_id}" for place in left[:4])
         raise WorkflowError(f"the browser's form has no place for what was changed: {places}", name=name, fix=fix)
+    if found.workflow is not None:  # drawn anew, it would lose its notes, its groups, and what we do not know
+        problem = "the browser's form has no place for the nodes that were added or taken out"
+        raise WorkflowError(problem, name=name, fix=fix)
     return convert.to_ui(graph, object_info).workflow

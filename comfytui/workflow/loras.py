@@ -6,7 +6,7 @@ A LoRA is a node with a `lora_name` that takes a model, or a model and a text en
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -72,9 +72,15 @@ def spots(graph: Graph) -> tuple[Spot, ...]:
 
 
 def add(
-    graph: Graph, name: str, strength: float = 1.0, spot: Spot | None = None, object_info: ObjectInfo | None = None
+    graph: Graph,
+    name: str,
+    strength: float = 1.0,
+    spot: Spot | None = None,
+    object_info: ObjectInfo | None = None,
+    taken: Container[str] = (),
 ) -> tuple[dict[str, Any], str]:
-    """The graph with a LoRA more, and the id of its node. `spot` is the first of `spots` by default.
+    """The graph with a LoRA more, and the id of its node. `spot` is the first of `spots` by default, `taken` are ids
+    that are not free although the graph has them not: of notes and the like in the UI form.
 
     Raises WorkflowError if there is no place for it, or the server has no node for it.
     """
@@ -90,7 +96,7 @@ def add(
         else:
             raise WorkflowError(f"needs {wanted}, which the server does not have", fix="Update the server")
     weight = _weight(strength)
-    node_id = _new_id(graph, spot.model.node_id)
+    node_id = _new_id(graph, spot.model.node_id, taken)
     given: dict[str, Any] = {"model": list(spot.model)}
     if wanted == BOTH and spot.clip is not None:
         given["clip"] = list(spot.clip)
@@ -196,13 +202,13 @@ def _relinked(graph: Graph, moved: dict[Output, Output]) -> dict[str, Any]:
     return made
 
 
-def _new_id(graph: Graph, beside: str) -> str:
+def _new_id(graph: Graph, beside: str, held: Container[str]) -> str:
     """An id that is free, in the same subgraph as another node."""
     path, colon, _ = beside.rpartition(":")
     taken = [each.rpartition(":") for each in graph]
     numbers = [int(last) for before, _, last in taken if before == path and last.isascii() and last.isdecimal()]
     number = max((each for each in numbers if each < 10**9), default=0) + 1
-    while f"{path}{colon}{number}" in graph:
+    while f"{path}{colon}{number}" in graph or f"{path}{colon}{number}" in held:
         number += 1
     return f"{path}{colon}{number}"
 

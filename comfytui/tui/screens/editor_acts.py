@@ -46,7 +46,8 @@ class EditorActs(EditorForm):
                 self.draft = drafts.restructure(self.draft, graph)
                 self.run_worker(self._remade(), name="make the form anew", group="build")
 
-        self.app.push_screen(LoraDialog(self.draft.graph, self._info), left)
+        held = {str(node.get("id")) for node in (document.workflow or {}).get("nodes", []) if isinstance(node, dict)}
+        self.app.push_screen(LoraDialog(self.draft.graph, self._info, held), left)
 
     async def _remade(self) -> None:
         await self._rebuild()

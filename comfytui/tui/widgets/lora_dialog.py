@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -35,10 +35,13 @@ class LoraDialog(ModalScreen[dict[str, Any]]):
     LoraDialog Static { height: auto; }
     """
 
-    def __init__(self, graph: dict[str, Any], info: Mapping[str, Any] | None) -> None:
-        """`info` is the server's catalogue, None if it is not known: then none can be added."""
+    def __init__(
+        self, graph: dict[str, Any], info: Mapping[str, Any] | None, held: Container[str] = frozenset()
+    ) -> None:
+        """`info` is the server's catalogue, None if it is not known: then none can be added. `held` are ids that new
+        nodes cannot have."""
         super().__init__()
-        self._graph, self._info = graph, info
+        self._graph, self._info, self._held = graph, info, held
         self._loras: tuple[Lora, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -130,7 +133,7 @@ class LoraDialog(ModalScreen[dict[str, Any]]):
 
     def _add(self, name: str, spot: Spot) -> None:
         try:
-            graph, node_id = loras.add(self._graph, name, 1.0, spot, self._info)
+            graph, node_id = loras.add(self._graph, name, 1.0, spot, self._info, self._held)
             self._change(graph, node_id)
         except WorkflowError as error:
             self._say(str(error))

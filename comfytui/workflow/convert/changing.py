@@ -74,7 +74,7 @@ def with_widget_values(workflow: Mapping[str, Any], wanted: Mapping[Place, Any],
 def _write(workflow: dict[str, Any], place: Place, value: Any, object_info: ObjectInfo) -> None:
     conversion = Conversion(workflow, object_info)
     home = _home(conversion, place)
-    if home is None or (sheet := _sheet(workflow, home.path)) is None:
+    if home is None or (sheet := inner_sheet(workflow, home.path)) is None:
         return
     node = next((each for each in sheet["nodes"] if str(each.get("id")) == home.node_id), None)
     if node is None:
@@ -144,7 +144,7 @@ def _path(scope: Scope) -> tuple[str, ...]:
     return tuple(scope.prefix.split(":")[:-1])
 
 
-def _sheet(workflow: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
+def inner_sheet(workflow: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
     """The sheet that the instances lead to, which no other instance shares: it is copied if one does."""
     sheet = workflow
     for node_id in path:
