@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from comfytui.client.errors import ClientError, Refused
 from comfytui.settings import files
 from comfytui.state.connection import Connection
 from comfytui.state.model import Job, JobState
-from comfytui.workflow import forms, inputs, seeds
+from comfytui.workflow import forms, inputs, queueing, seeds
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.document import Document
+from comfytui.workflow.wildcards import Wildcards
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -162,10 +164,12 @@ async def _leave(connection: Connection, ids: Sequence[str], options: Options) -
 async def _submit(connection: Connection, found: Document, variant: Variant, front: bool) -> str:
     """Queue one variant. A refusal is completed with everything that is wrong: the server names only the first."""
     workflow = await _workflow(connection, found, variant)
+    sent = await _ready(connection, variant, workflow)
     try:
         submitted = await connection.submit(
-            variant.graph, name=found.name, workflow=workflow, front=front, previews=False, hold=False
-        )
+            sent.graph, name=found.name, workflow=workflow, front=front, previews=False, hold=False,
+            templates=sent.templates,
+        )  # fmt: skip
     except Refused as refusal:
         problems: list[Problem] = []
         with contextlib.suppress(ClientError):  # the refusal is the news; without the catalogue it is shown alone
@@ -176,6 +180,19 @@ async def _submit(connection: Connection, found: Document, variant: Variant, fro
         # Accepted all the same: only the outputs that depend on this node are left out.
         diagnostics.say(f"the server leaves out node {node_id}: {'; '.join(map(str, problems_of.problems))}")
     return submitted.prompt_id
+
+
+async def _ready(connection: Connection, variant: Variant, workflow: Mapping[str, Any] | None) -> queueing.Ready:
+    """The graph with its choices, wildcards and names of files filled in. Raises WorkflowError."""
+    if not queueing.may_change(variant.graph):
+        return queueing.Ready(dict(variant.graph))
+    object_info = None
+    with contextlib.suppress(ClientError):  # then the prompts of the samplers are expanded
+        object_info = await connection.load_object_info()
+    wildcards = Wildcards(files.load().wildcard_folders)
+    return await asyncio.to_thread(
+        queueing.ready, variant.graph, object_info, wildcards, now=datetime.now(), workflow=workflow
+    )
 
 
 async def _workflow(connection: Connection, found: Document, variant: Variant) -> Mapping[str, Any] | None:

@@ -61,6 +61,16 @@ def ready(
     return Ready(made, templates)
 
 
+def may_change(graph: Graph) -> bool:
+    """Whether `ready` could change anything: without that the server's catalogue is not needed."""
+    return any(
+        dynamic.is_dynamic(text) or ("%" in text and file_names.is_file_name(graph, node_id, name))
+        for node_id in graph
+        for name, text in inputs(graph, node_id).items()
+        if isinstance(text, str)
+    )
+
+
 def with_templates(document: Document) -> dict[str, Any]:
     """The document's graph with the templates that it was made from, where they still have a place."""
     made: dict[str, Any] = dict(document.graph)

@@ -51,6 +51,27 @@ def test_values_and_seeds_reach_the_server(call: Call, server: FakeComfy, workfl
     assert all(each["state"] == "done" and Path(each["files"][0]).is_file() for each in results)
 
 
+def test_choices_are_drawn_by_the_seed_and_the_template_is_kept(call: Call, server: FakeComfy, workflow: Path) -> None:
+    text = ["STRING", {"multiline": True, "dynamicPrompts": True}]
+    words = {**server.object_info["CLIPTextEncode"], "input": {"required": {"text": text, "clip": ["CLIP"]}}}
+    server.object_info = {**server.object_info, "CLIPTextEncode": words}
+    template = "a {red|green|blue|black|white} {cat|dog|fox|owl} // mine"
+    arguments = ("--set", f"Positive.text={template}", "--count", 4, "--seed", 7, "--no-wait")
+    for _ in range(2):
+        assert call("run", workflow, "--server", server.url, *arguments).code == 0
+    texts = [each["6"]["inputs"]["text"] for each in submitted(server)]
+    assert texts[:4] == texts[4:], "the same seeds draw the same"
+    assert len(set(texts)) > 1
+    assert not any(sign in text for text in texts for sign in "{|}/")
+    told = [each.body["extra_data"]["extra_pnginfo"]["comfytui"] for each in server.asked("POST", "/prompt")]
+    assert told == [{"templates": {"6": {"text": template}}}] * 8
+
+    missing = call("run", workflow, "--server", server.url, "--set", "Positive.text=__colour__", "--no-wait")
+    assert missing.code != 0
+    assert "wildcard_folders" in missing.err
+    assert len(submitted(server)) == 8
+
+
 def test_several_runs_count_up_from_the_workflow_or_are_random(call: Call, server: FakeComfy, workflow: Path) -> None:
     assert call("run", workflow, "--server", server.url, "--count", 2).code == 0
     assert call("run", workflow, "--server", server.url, "--count", 2, "--seed", "random").code == 0

@@ -176,13 +176,15 @@ class JobView(ScreenView):
 
     async def _edit(self, job: Job) -> None:
         from comfytui.tui.screens.editor import open_editor
-        from comfytui.workflow.document import Document
+        from comfytui.workflow.document import Document, templates_in
 
         graph = await self._graph(job)  # what was really run, not what is shown of it
         name = job.facts.name or f"job {short_id(job.id)}"
         document = Document(name=name, graph=dict(graph), source="history")
-        workflow = _ui_form(job)
-        open_editor(self.dashboard, replace(document, workflow=dict(workflow)) if workflow else document)
+        workflow, templates = _ui_form(job), templates_in(_extra(job).get("comfytui"))
+        open_editor(
+            self.dashboard, replace(document, workflow=dict(workflow) if workflow else None, templates=templates)
+        )
 
     def action_interrupt(self) -> None:
         state = self.session.state
@@ -301,6 +303,11 @@ def _write(folder: Path, job: Job, graph: Mapping[str, Any]) -> Path:
 
 def _ui_form(job: Job) -> Mapping[str, Any] | None:
     """The UI form that came with a job, so that pictures of its repetition carry it too."""
-    info = job.extra_data.get("extra_pnginfo")
-    workflow = info.get("workflow") if isinstance(info, dict) else None
+    workflow = _extra(job).get("workflow")
     return workflow if isinstance(workflow, dict) else None
+
+
+def _extra(job: Job) -> Mapping[str, Any]:
+    """What is written into the pictures of a job."""
+    info = job.extra_data.get("extra_pnginfo")
+    return info if isinstance(info, dict) else {}
