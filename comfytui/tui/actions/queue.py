@@ -46,7 +46,9 @@ QUEUE = (
     ),
     Action("queue.interrupt", "interrupt", "i", "Stop what runs.", "queue", "interrupt", can_interrupt),
     Action("queue.again", "run again", "r", "Queue the jobs once more, at the end.", "queue", "again", can_copy),
-    Action("queue.seed", "other seed", "R", "Queue them again, each with another seed.", "queue", "other_seed", can_copy),
+    Action(
+        "queue.seed", "other seed", "R", "Queue them again, each with another seed.", "queue", "other_seed", can_copy
+    ),
     Action("queue.save", "save as file", "s", "Write the workflows of jobs to files.", "queue", "save", on_job),
     Action("queue.filter", "filter", "slash", "Show only jobs that match words and keys.", "queue", "filter"),
     Action("queue.new", "add", "a", "Choose a workflow and run it.", "queue", "new_run"),
