@@ -18,7 +18,7 @@ from comfytui.tui.actions import ACTIONS, APP, LIST, SCREENS, Action, Situation
 from comfytui.tui.actions.dialogs import TITLES
 from comfytui.tui.app import Dashboard
 from comfytui.tui.draft import SeedMode
-from comfytui.tui.widgets.form import SeedModes, ValueInput
+from comfytui.tui.widgets.form import PromptArea, SeedModes, ValueInput
 from comfytui.tui.widgets.line_list import LineList
 from comfytui.tui.widgets.text_lines import TextLines
 from comfytui.workflow.inputs import Field
@@ -181,9 +181,15 @@ async def _compare(app: Dashboard) -> Any:
     return CompareScreen(sample.finished(1), sample.finished(2), connection)
 
 
+def _loras() -> Any:
+    from comfytui.tui.widgets.lora_dialog import LoraDialog
+
+    return LoraDialog({}, None)
+
+
 DIALOGS: dict[str, Callable[[], Any]] = {
     "help": _help, "jump": _jump, "dialog": _text, "typing": _pick, "confirm": _confirm, "text": _text, "pick": _pick,
-    "outputs": _outputs, "files": _files,
+    "outputs": _outputs, "files": _files, "loras": _loras,
 }  # fmt: skip
 
 
@@ -202,10 +208,11 @@ async def test_each_key_of_a_dialog_reaches_its_action(where: str) -> None:
 async def test_each_key_of_a_form_reaches_its_action() -> None:
     from comfytui.tui.widgets.field_dialog import FieldDialog
 
-    form, seeds = actions.of("form"), actions.of("seeds")
+    form, seeds, prompt = actions.of("form"), actions.of("seeds"), actions.of("prompt")
     inner = [action for action in form if action.id not in ("form.enter", "form.accept")]
     async with running(sample.idle(), (100, 30)) as (pilot, app, _):
-        for widget, listed in ((ValueInput(a_field()), inner), (SeedModes(SeedMode.RANDOM), seeds)):
+        widgets = (ValueInput(a_field()), inner), (SeedModes(SeedMode.RANDOM), seeds), (PromptArea(a_field()), prompt)
+        for widget, listed in widgets:
             await app.default_screen.mount(widget)
             widget.focus()
             await settle(pilot)
@@ -228,6 +235,6 @@ async def test_each_key_of_a_gallery_reaches_its_action() -> None:
 
 def test_no_target_is_left_out() -> None:
     """An action with a new target needs a test above that presses its key."""
-    pressed = {APP, LIST, *DIALOGS, "compare", "form", "seeds", "gallery", *(spec.id for spec in SCREENS)}
+    pressed = {APP, LIST, *DIALOGS, "compare", "form", "seeds", "prompt", "gallery", *(spec.id for spec in SCREENS)}
     assert {action.where for action in ACTIONS} == pressed
     assert set(TITLES) <= pressed
