@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from comfytui.settings import files
 from comfytui.state.batch import driver
 from comfytui.state.batch.lane import Lane, Server, Work
 from comfytui.state.batch.ledger import End, Ledger, LedgerError
-from comfytui.workflow import document, forms, variations
+from comfytui.workflow import document, forms, queueing, variations
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.runnable import runnable
 from comfytui.workflow.variations import JobFile, RowFile, Source, Variation
+from comfytui.workflow.wildcards import Wildcards
 
 IN_FLIGHT, RETRIES = 2, 2
 SUFFIX = ".state.jsonl"
@@ -308,10 +310,19 @@ def _work(number: int, job: Variation) -> Work:
     async def body() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         graph = variations.graph_of(job)
         found, info = job.source.document, job.source.object_info
-        if found.workflow is None:
-            return graph, {}
-        embedded = await asyncio.to_thread(forms.embedded, found, graph, info)
-        return graph, {} if embedded is None else {"extra_pnginfo": {"workflow": embedded}}
+        embedded = None
+        if found.workflow is not None:
+            embedded = await asyncio.to_thread(forms.embedded, found, graph, info)
+        told: dict[str, Any] = {} if embedded is None else {"workflow": embedded}
+        if queueing.may_change(graph):
+            wildcards = Wildcards(files.load().wildcard_folders)
+            sent = await asyncio.to_thread(
+                queueing.ready, graph, info, wildcards, now=datetime.now(), workflow=embedded
+            )
+            graph = sent.graph
+            if sent.templates:
+                told["comfytui"] = {"templates": sent.templates}
+        return graph, {"extra_pnginfo": told} if told else {}
 
     return Work(job.key, number, f"{job.source.name} #{number}", body)
 

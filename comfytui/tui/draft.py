@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from comfytui.workflow.catalog import ObjectInfo
+from comfytui.workflow.controls import control_of
 from comfytui.workflow.document import Document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Graph, Place, inputs, link, title
@@ -28,6 +29,11 @@ class SeedMode(StrEnum):
     RANDOM = "random"
     INCREMENT = "increment"
     FIXED = "fixed"
+
+
+# What the web page does after each run; it can also count down, which is as good as counting up.
+CONTROLS = {"randomize": SeedMode.RANDOM, "increment": SeedMode.INCREMENT, "decrement": SeedMode.INCREMENT,
+            "fixed": SeedMode.FIXED}  # fmt: skip
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -53,9 +59,12 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 def start(document: Document, seed_mode: SeedMode | None = None) -> Draft:
-    """A draft of a document. By default a file gets random seeds, and a job from the server keeps its own."""
+    """A draft of a document. By default a file of the web page does with its seeds as it says, any other gets random
+    ones, and a job from the server keeps its own."""
     if seed_mode is None:
-        seed_mode = SeedMode.FIXED if document.source in ("history", "queue") else SeedMode.RANDOM
+        said = control_of(document.workflow) if document.source == "ui" else ""
+        usual = SeedMode.FIXED if document.source in ("history", "queue") else SeedMode.RANDOM
+        seed_mode = CONTROLS.get(said, usual)
     graph = with_templates(document)
     past = (document.graph,) if graph != document.graph else ()  # undo leads to what they had become
     return Draft(document, graph, seed_mode, past)

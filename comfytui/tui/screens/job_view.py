@@ -136,6 +136,8 @@ class JobView(ScreenView):
 
         Raises ClientError.
         """
+        from comfytui.workflow.document import templates_in
+
         graph = await self._graph(job)
         if seed is not None:
             from comfytui.workflow.seeds import with_seed
@@ -148,6 +150,7 @@ class JobView(ScreenView):
             previews=self.dashboard.settings.previews,
             number=number,
             hold=hold,
+            templates=templates_in(_extra(job).get("comfytui")),
         )
 
     def action_elsewhere(self) -> None:

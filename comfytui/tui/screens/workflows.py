@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from comfytui.state.model import Phase
 from comfytui.tui import actions, library, teaching
 from comfytui.tui import draft as drafts
 from comfytui.tui.actions import Situation
+from comfytui.tui.draft import SeedMode
 from comfytui.tui.library import SERVER, Entry
 from comfytui.tui.library_order import Order, matches, ordered
 from comfytui.tui.queue_order import taken
@@ -38,6 +40,8 @@ from comfytui.workflow.address import is_remote
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.forms import embedded
 from comfytui.workflow.lacks import Lack
+from comfytui.workflow.queueing import ready
+from comfytui.workflow.wildcards import Wildcards
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -417,10 +421,15 @@ class WorkflowsView(EditsWorkflows):
         if (connection := self.session.connection) is None:
             return
         document = await self.read(entry)
-        (graph,) = drafts.runs(drafts.start(document), 1)
+        (graph,) = drafts.runs(drafts.start(document, _as_it_is(document)), 1)
         workflow = await asyncio.to_thread(embedded, document, graph, connection.state.object_info)
         previews = self.dashboard.settings.previews
-        await connection.submit(graph, name=entry.path.stem, workflow=workflow, previews=previews)
+        wildcards = Wildcards(self.dashboard.settings.wildcard_folders)
+        info = connection.state.object_info
+        sent = await asyncio.to_thread(ready, graph, info, wildcards, now=datetime.now(), workflow=workflow)
+        await connection.submit(
+            sent.graph, name=entry.path.stem, workflow=workflow, previews=previews, templates=sent.templates
+        )
         await self._remember(entry.key)
         self.dashboard.say(f"{sanitize.line(entry.path.stem)} {taken(self.session.state)}")
 
@@ -474,3 +483,8 @@ async def show_filtered(dashboard: Dashboard, query: str) -> None:
     asked_from = dashboard.current
     await dashboard.action_show("workflows")
     cast("WorkflowsView", dashboard.stage.of("workflows")).filter(query, asked_from)
+
+
+def _as_it_is(document: Document) -> SeedMode:
+    """A file that is run unseen gets a random seed, whatever the web page would do next; a job is repeated."""
+    return SeedMode.FIXED if document.source in ("history", "queue") else SeedMode.RANDOM
