@@ -370,3 +370,20 @@ def test_a_damaged_state_is_refused_and_a_torn_line_is_not(call: Call, server: F
     assert ", line " in done.err and "--restart" in done.err
     assert len(posted(server)) == ROWS
     assert state.stat().st_mode & 0o077 == 0
+
+
+def test_prompts_are_expanded_by_each_jobs_seed_and_a_missing_file_is_one_jobs_end(
+    call: Call, server: FakeComfy, workflow: Path, tmp_path: Path
+) -> None:
+    text = ["STRING", {"multiline": True, "dynamicPrompts": True}]
+    words = {**server.object_info["CLIPTextEncode"], "input": {"required": {"text": text, "clip": ["CLIP"]}}}
+    server.object_info = {**server.object_info, "CLIPTextEncode": words}
+    grid = {"Positive.text": ["{a|b|c|d} {a|b|c|d} {a|b|c|d}", "__colour__"]}
+    done = call("batch", sweep(tmp_path, workflow, grid=grid, seed=[3, 4, 5]), "--server", server.url, "--json")
+    assert (done.json["done"], done.json["total"]) == (3, 6), done.err
+    sent = {each["6"]["inputs"]["text"] for each in posted(server)}
+    assert len(sent) > 1
+    assert not any(sign in each for each in sent for sign in "{|}_")
+    failed = [each for each in done.json["jobs"] if each["state"] != "done"]
+    assert len(failed) == 3
+    assert all("wildcard_folders" in each["error"] for each in failed)

@@ -26,10 +26,12 @@ from comfytui.client.http import Http
 from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
 from comfytui.state.batch.ledger import End, Ledger, Sent
+from comfytui.workflow.errors import WorkflowError
 
 T = TypeVar("T")
 POLL, QUICK = 5.0, 0.5  # seconds between looks at the queue: events tell before; without a socket nothing else does
 EARLY = 16  # looks for a finished job, doubling from 5 ms: a server says that it is done before its history has it
+ASKING = 4  # requests at once: as many connections are kept open, and opening one takes longer than waiting for one
 STUBBORN = 6  # times that a server which answers may fail at one question
 REMEMBERED = 200  # entries of a history in which a job is looked for that may have another id
 MEMORY = ("outofmemory", "out of memory")
@@ -87,6 +89,7 @@ class Lane:
         self._foreign: set[str] = set()  # of those, sent by an earlier run: their events go to nobody
         self._accepted: set[str] = set()  # of those: only what was in the queue can be missing from it
         self._listening = False
+        self._asking = asyncio.Semaphore(ASKING)
         self._probing = asyncio.Lock()
         self._seen = 0  # how often the server was found again
         self._gone = ""  # why we gave it up
@@ -171,7 +174,10 @@ class Lane:
 
     async def _post(self, work: Work, sent: Sent, attempt: int) -> str | End:
         """The id under which the server has it, or how it ended already."""
-        graph, extra = await work.body()
+        try:
+            graph, extra = await work.body()
+        except WorkflowError as error:  # this row's alone: a file of wildcards that is not there
+            return self._failed(work, sent.id, attempt, str(error), "refused")
         body = {
             "prompt": graph,
             "prompt_id": sent.id,
@@ -183,7 +189,8 @@ class Lane:
         for _ in range(STUBBORN):
             seen = self._seen
             try:
-                return (await self.http.submit(body)).prompt_id
+                async with self._asking:
+                    return (await self.http.submit(body)).prompt_id
             except ReadOnly:
                 raise
             except (Refused, TooLarge) as error:
@@ -282,7 +289,8 @@ class Lane:
         for failures in range(1, 1_000_000):
             seen = self._seen
             try:
-                return await ask()
+                async with self._asking:
+                    return await ask()
             except ReadOnly:
                 raise
             except ClientError as error:
