@@ -31,6 +31,8 @@ def tip(field: Field) -> str:
 
 def keys(field: Field) -> str:
     """What changes it, besides typing."""
+    if field.role == "lora":
+        return "enter lists them · F7 adds another, takes it out"
     if field.upload:
         return f"enter chooses · F6 uploads {'an' if field.upload[0] in 'ai' else 'a'} {field.upload} from this disk"
     if field.choices:

@@ -16,6 +16,7 @@ SHORTEST = {3: 12, 2: 11, 1: 0}  # cells of an editor: where three do not get as
 SEED_MODES = 32  # cells of the three words beside a seed
 # Roles whose editors are short, and share a line with their neighbours.
 SHARED = (("steps", "cfg", "denoise"), ("sampler", "scheduler"), ("width", "height", "batch"))
+LORA = {"lora_name": "LoRA", "strength_model": "on model", "strength_clip": "on CLIP"}
 
 Cells = tuple[int, int | None]  # of a label, and of the editor behind it; None: all that is left
 
@@ -51,6 +52,8 @@ def label_of(field: Field, twice: bool = False) -> str:
     """What a field is called; with the node's title if its role appears twice."""
     if field.name:
         return sanitize.line(field.name)
+    if field.role in ("lora", "strength"):  # each strength stands below the name of its own
+        return LORA.get(field.input, "strength")
     if not field.role:
         return sanitize.line(field.input.replace("_", " "))
     name = "CFG" if field.role == "cfg" else field.role.capitalize()
