@@ -144,11 +144,21 @@ def taken(graph: Graph, node_id: str) -> Iterator[tuple[str, str, int]]:
     if not _switches(given):
         yield from links(graph, node_id)
         return
-    at = _scalar(graph, node_id, ("switch", "boolean", "condition"))
-    position = value(graph, at) if at is not None else None
+    position = _position(graph, node_id)
     for name, origin, slot in links(graph, node_id):
         if name == f"on_{str(position).lower()}" or (not isinstance(position, bool) and name.startswith("on_")):
             yield name, origin, slot
+
+
+def _position(graph: Graph, node_id: str, depth: int = 8) -> bool | None:
+    """Whether a switch is on; None if that is computed. Links alone are followed: a switch may hang on itself."""
+    given = inputs(graph, node_id)
+    at = next((given[name] for name in ("switch", "boolean", "condition") if name in given), None)
+    while (origin := link(at)) is not None and depth:
+        above = inputs(graph, origin[0])
+        at = next((above[name] for name in ("value", "boolean") if name in above), None)
+        depth -= 1
+    return at if isinstance(at, bool) else None
 
 
 def _texts(graph: Graph, sampler: str, side: str) -> tuple[list[Place], list[str]]:

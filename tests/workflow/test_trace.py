@@ -62,6 +62,13 @@ def test_a_switch_lets_through_what_is_chosen() -> None:
     assert (found["model"], found.get("lora"), found["steps"]) == (["unet.unet_name"], None, ["many.value"])
 
 
+def test_a_switch_that_hangs_on_itself_ends() -> None:
+    graph = ksampler(loop=node("Switch", switch=["loop", 0], on_true=["loop", 0], on_false=["unet", 0]))
+    graph["sample"]["inputs"] |= {"model": ["loop", 0], "steps": ["loop", 0]}
+    graph["yes"]["inputs"]["text"] = ["loop", 0]
+    assert "steps" not in by_role(graph)
+
+
 def test_a_prompt_put_together_from_several_texts() -> None:
     graph = ksampler(
         style=node("PrimitiveStringMultiline", value="film still,"),
