@@ -6,7 +6,8 @@ import importlib
 import sys
 
 NAMES = (
-    *("start", "idle", "echo", "link", "preview_frame", "absorb", "history_rows", "catalog", "servers", "convert"),
+    *("start", "idle", "echo", "link", "preview_frame", "absorb", "history_rows", "catalog", "servers"),
+    *("headless", "convert", "batch"),
     *("engine_start", "engine_memory", "engine_overhead", "engine_durability"),
     *("engine_answers", "engine_history", "engine_sockets", "sampling_step"),
 )
