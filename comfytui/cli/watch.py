@@ -66,6 +66,8 @@ async def _watch(options: Options) -> None:
     # Our own jobs are told to our own client alone: `remember` gives us the id that `run` had.
     async with session.connected(options.server, remember=True) as connection:
         ids = [await _found(connection, each) for each in options.ids]
+        if not ids:  # from then on a job that came and went between two looks at the queue is looked up there
+            await connection.load_history(1)
         watcher = Watcher(connection, tuple(dict.fromkeys(ids)), options)
         try:
             code = await watcher.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,22 @@ from tests.support.replay import FakeComfy
 from .conftest import Call
 from .test_run import begun
 
+PATIENCE = 60.0  # seconds
 TRIVIAL = Path(__file__).parents[2] / "examples" / "trivial.json"
 
 
 def until(process: Any, name: str) -> list[dict[str, Any]]:
     """Read events up to one of this name."""
     seen: list[dict[str, Any]] = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if seen[-1]["event"] == name:
-            return seen
+    guard = threading.Timer(PATIENCE, process.kill)  # what never comes must not hold up all tests
+    guard.start()
+    try:
+        for line in process.stdout:
+            seen.append(json.loads(line))
+            if seen[-1]["event"] == name:
+                return seen
+    finally:
+        guard.cancel()
     pytest.fail(f"it ended without {name}: {seen} {process.stderr.read()}")
 
 
@@ -107,6 +114,19 @@ def test_all_jobs_of_a_server(process: Any, call: Call, engine: RunningEngine) -
     watching.send_signal(signal.SIGINT)
     _, err = watching.communicate(timeout=30)
     assert (watching.returncode, err.strip()) == (Exit.CTRL_C, "")
+
+
+def test_jobs_too_short_to_be_seen_in_the_queue_are_told(process: Any, call: Call, engine: RunningEngine) -> None:
+    call("run", TRIVIAL, "--server", engine.url)  # its results are kept: the next ones take a millisecond
+    watching = process("watch", "--server", engine.url)
+    until(watching, "queue")
+    told: list[str] = []
+    for _ in range(5):
+        (prompt_id,) = call("run", TRIVIAL, "--no-wait", "--server", engine.url).lines
+        told.append(until(watching, "done")[-1]["prompt_id"])
+        assert told[-1] == prompt_id
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=30)
 
 
 def test_until_idle(call: Call, engine: RunningEngine) -> None:
