@@ -265,10 +265,15 @@ class NodesView(ScreenView):
         self._card_width = listed.line_width
         self._card = card(node, self._index, self.dashboard.palette, listed.line_width) if node else []
         listed.forget()
-        listed.show([str(place) for place in range(len(self._card))], lambda key, _: self._card[int(key)].text)
+        listed.show([str(place) for place in range(len(self._card))], self._card_line)
         listed.action_top()
         self._show_tip()
         self.refresh_actions()
+
+    def _card_line(self, key: str, width: int) -> Text:
+        if width != self._card_width:  # it was wrapped before the layout was done
+            self.call_later(self._wrap_card)
+        return self._card[int(key)].text
 
     @property
     def _line(self) -> CardLine | None:
