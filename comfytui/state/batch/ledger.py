@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import threading
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 from typing import Literal
 
@@ -83,8 +85,11 @@ class Ledger:
         self.batch = uuid.uuid4().hex
         self.sent: dict[str, Sent] = {}
         self.ended: dict[str, End] = {}
-        self._waiting: list[tuple[bytes, asyncio.Future[None] | None]] = []
+        self._waiting: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()  # a thread takes from it
         self._writer: asyncio.Task[None] | None = None
+        self._disk = (
+            threading.Lock()
+        )  # held while lines are taken and written: they reach the file in their order, once
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -167,16 +172,11 @@ class Ledger:
 
     def close(self) -> None:
         """Write what is left, and give the file back. Blocks. Raises NotKept."""
-        try:
-            left = b"".join(data for data, _ in self._waiting)
-            self._waiting.clear()
-            if left:
-                self._write(left)
-        except OSError as error:
-            raise self._not_kept(error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(self._file)
+        _, problem = self._write_waiting()  # after the thread that may be writing still, cancelled or not
+        with contextlib.suppress(OSError):
+            os.close(self._file)
+        if problem is not None:
+            raise problem
 
     def _add(self, data: bytes, future: asyncio.Future[None] | None) -> None:
         self._waiting.append((data, future))
@@ -185,16 +185,24 @@ class Ledger:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting, []
+            # In a thread: a disk may take long, and events go on coming. Cancelled, the thread still ends its write.
+            futures, problem = await asyncio.shield(asyncio.to_thread(self._write_waiting))
+            for future in futures:
+                if not future.done():
+                    future.set_result(None) if problem is None else future.set_exception(problem)
+
+    def _write_waiting(self) -> tuple[list[asyncio.Future[None]], NotKept | None]:
+        """Write the lines that wait, and return who waits for them. A thread that comes after `close` finds none."""
+        with self._disk:
+            taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
             problem: NotKept | None = None
+            data = b"".join(line for line, _ in taken)
             try:
-                # In a thread: a disk may take long, and events go on coming. Cancelled, the thread still ends its write.
-                await asyncio.shield(asyncio.to_thread(self._write, b"".join(data for data, _ in taken)))
+                if data:
+                    self._write(data)
             except OSError as error:
                 problem = self._not_kept(error)
-            for _, future in taken:
-                if future is not None and not future.done():
-                    future.set_result(None) if problem is None else future.set_exception(problem)
+            return [future for _, future in taken if future is not None], problem
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -36,25 +36,30 @@ class WorkflowPreview(Vertical):
     WorkflowPreview.-pictured #workflows-picture { display: block; }
     """
 
+    def __init__(self, *, id: str, classes: str) -> None:
+        super().__init__(id=id, classes=classes)
+        # Held, not asked for: what is read in the background may come while the screen is being taken down.
+        self._about = Static(id="workflows-about", markup=False)
+        self._picture = Picture("", id="workflows-picture")
+
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="workflows-text"):
-            yield Static(id="workflows-about", markup=False)
-        yield Picture("", id="workflows-picture")
+            yield self._about
+        yield self._picture
 
     def show(self, entry: Entry | None, palette: Palette, server: RenderableType | None = None) -> None:
         """Show a file; `server` is what the server says about it."""
         entitle(self, cut_middle(entry.name, 40) if entry else "preview", entry.group if entry else "")
-        self.query_one("#workflows-about", Static).update(_about(entry, palette, server) if entry else Text())
+        self._about.update(_about(entry, palette, server) if entry else Text())
 
     def picture(self, data: bytes | None, key: object = None) -> None:
         """What it made last, or nothing."""
         shown = data is not None and self.size.height >= PICTURE_FROM
         self.set_class(shown, "-pictured")
-        picture = self.query_one(Picture)
         if shown and data is not None:
-            picture.show(data, str(key))
+            self._picture.show(data, str(key))
         else:
-            picture.clear()
+            self._picture.clear()
 
 
 def last_picture(entry: Entry, state: ServerState | None) -> Output | None:
