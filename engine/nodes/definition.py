@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.files.folders import Folders
 
 Options = Mapping[str, Any]
+Schema = Literal["classic", "v3"]  # how a class declares itself: with INPUT_TYPES, or as an `io.ComfyNode`
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,16 @@ class Input:
     options: Options = field(default_factory=dict)
     optional: bool = False
 
-    def spec(self, folders: Folders) -> list[Any]:
-        """`[type]` or `[type, options]` as `/object_info` tells it; choices of files are listed now."""
+    def spec(self, folders: Folders, schema: Schema = "classic") -> list[Any]:
+        """`[type]` or `[type, options]` as `/object_info` tells it; choices of files are listed now.
+
+        The newer schema always has options, and puts choices among them.
+        """
         kind = self.type(folders) if callable(self.type) else self.type
+        if schema == "v3":
+            if isinstance(kind, str):
+                return [kind, dict(self.options)]
+            return ["COMBO", {"multiselect": False, **self.options, "options": list(kind)}]
         value: list[Any] = [kind if isinstance(kind, str) else list(kind)]
         if self.options:
             value.append(dict(self.options))
@@ -36,12 +44,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output; `name` defaults to the type."""
+    """One output; `name` defaults to the type.
+
+    `match`: of an output that has the type of whatever is linked to the inputs whose template has this id.
+    """
 
     type: str
     name: str | None = None
     is_list: bool = False
     tooltip: str | None = None
+    match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,8 @@ class NodeDefinition:
     experimental: bool = False
     input_is_list: bool = False
     not_idempotent: bool = False
+    api_node: bool = False  # it sends the work to somebody's paid service
+    schema: Schema = "classic"
     is_changed: Callable[..., Any] | None = None  # IS_CHANGED / fingerprint_inputs
     validate_inputs: Callable[..., Any] | None = None  # VALIDATE_INPUTS
     check_lazy: Callable[..., Any] | None = None  # check_lazy_status
@@ -76,24 +90,35 @@ class NodeDefinition:
         """The entry of `/object_info`, keys in ComfyUI's order. Choices are listed afresh at each call."""
         sections: dict[str, dict[str, Any]] = {"required": {}}
         for item in self.inputs:
-            sections.setdefault("optional" if item.optional else "required", {})[item.name] = item.spec(folders)
+            section = sections.setdefault("optional" if item.optional else "required", {})
+            section[item.name] = item.spec(folders, self.schema)
         if not sections["required"] and len(sections) > 1:
             del sections["required"]
+        newer = self.schema == "v3"
         if self.hidden:
-            sections["hidden"] = dict(self.hidden)
+            sections["hidden"] = {name: [kind] if newer else kind for name, kind in self.hidden.items()}
         entry: dict[str, Any] = {
             "input": sections,
             "input_order": {section: list(names) for section, names in sections.items()},
             "output": [o.type for o in self.outputs],
             "output_is_list": [o.is_list for o in self.outputs],
             "output_name": [o.name or o.type for o in self.outputs],
+        }
+        if newer:
+            matched = any(o.match for o in self.outputs)
+            entry["output_tooltips"] = [o.tooltip for o in self.outputs]
+            entry["output_matchtypes"] = [o.match for o in self.outputs] if matched else None
+        entry |= {
             "name": self.name,
-            "display_name": self.display_name or self.name,
+            "display_name": self.display_name if newer else self.display_name or self.name,
             "description": self.description,
             "python_module": self.python_module,
             "category": self.category,
             "output_node": self.output_node,
         }
+        if newer:
+            flags = {"deprecated": self.deprecated, "experimental": self.experimental, "api_node": self.api_node}
+            return entry | flags
         if any(o.tooltip for o in self.outputs):
             entry["output_tooltips"] = [o.tooltip or "" for o in self.outputs]
         if self.deprecated:

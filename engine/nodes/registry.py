@@ -46,5 +46,11 @@ class Registry(Mapping[str, NodeDefinition]):
 
 def builtin() -> Registry:
     """The nodes that come with the engine."""
-    modules = (image, loaders, conditioning, sampling, latent)
+    modules = (
+        image,
+        loaders,
+        conditioning,
+        sampling,
+        latent,
+    )  # fmt: skip -- a line each: the table grows
     return Registry({definition.name: definition for module in modules for definition in module.NODES})
