@@ -59,8 +59,8 @@ class ServerSettings(ScreenView):
         try:
             users = await connection.account.users()
             system = await connection.account.system()
-        except ClientError:
-            system = {}  # what is shown anyway says that it does not answer
+        except ClientError as error:
+            system = {"not known": str(error)}
         try:
             theirs = await connection.server_settings()
         except ClientError as error:
