@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from engine.files.folders import Folders
-from engine.nodes import conditioning, image, latent, loaders, sampling
 from engine.nodes.definition import NodeDefinition
 
 log = logging.getLogger(__name__)
+
+# Each has its definitions in `NODES`; the order is that of `/object_info`.
+MODULES = (
+    "image",
+    "loaders",
+    "conditioning",
+    "sampling",
+    "latent",
+    "primitives",
+    "strings",
+)
 
 
 class Registry(Mapping[str, NodeDefinition]):
@@ -46,11 +57,5 @@ class Registry(Mapping[str, NodeDefinition]):
 
 def builtin() -> Registry:
     """The nodes that come with the engine."""
-    modules = (
-        image,
-        loaders,
-        conditioning,
-        sampling,
-        latent,
-    )  # fmt: skip -- a line each: the table grows
+    modules = [importlib.import_module(f"engine.nodes.{name}") for name in MODULES]
     return Registry({definition.name: definition for module in modules for definition in module.NODES})
