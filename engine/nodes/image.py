@@ -14,10 +14,10 @@ from PIL import Image
 
 from engine.files import naming, pictures
 from engine.files.folders import Folders
-from engine.files.safe import UnsafeNameError
 from engine.nodes import pixels
 from engine.nodes.context import NodeContext
 from engine.nodes.definition import Input, NodeDefinition, Output, node
+from engine.nodes.inputs import exists, version
 
 Tensor = torch.Tensor
 
@@ -33,18 +33,11 @@ def _pictures(folders: Folders) -> list[str]:
 
 
 def _exists(image: Any, folders: Folders) -> bool | str:
-    try:
-        if isinstance(image, str) and folders.annotated_input(image).is_file():
-            return True
-    except UnsafeNameError as error:
-        return f"Invalid image file: {image} ({error})"
-    return f"Invalid image file: {image}"
+    return exists(image, folders, "image")
 
 
 def _version(image: str, folders: Folders, **_: Any) -> tuple[int, int, int]:
-    """Changes when the file does. Its state and not its contents: a stat costs microseconds, a hash a read."""
-    state = folders.annotated_input(image).stat()
-    return state.st_mtime_ns, state.st_size, state.st_ino
+    return version(image, folders)
 
 
 @node(

@@ -22,6 +22,8 @@ MODULES = (
     "latent",
     "primitives",
     "strings",
+    "audio",
+    "video",
 )
 
 
