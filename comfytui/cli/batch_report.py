@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from comfytui.cli import diagnostics, output
+from comfytui.cli.amounts import duration
 from comfytui.cli.diagnostics import Exit
 from comfytui.cli.shapes import BatchJob, BatchReport
 from comfytui.client import sanitize
@@ -21,8 +22,7 @@ from comfytui.state.batch.lane import Work
 from comfytui.state.batch.ledger import End
 from comfytui.state.disk import NAME, Disk
 from comfytui.state.learned import Learned
-from comfytui.state.model import Job, JobState, Link, ServerState, Timing
-from comfytui.workflow import identity, summary
+from comfytui.state.model import Link, ServerState, Timing
 from comfytui.workflow.variations import Variation, graph_of
 
 SAMPLE = 200  # jobs whose time is looked at: those of one sweep differ little
@@ -71,9 +71,7 @@ def estimate(planned: Planned, servers: int, places: Sequence[str] = ()) -> floa
 
 
 def _learned(state: ServerState, job: Variation) -> float | None:
-    graph = graph_of(job)
-    known = Job("", JobState.WAITING, graph=graph, facts=summary.facts(graph), shape=identity.shape(graph))
-    return times.estimate(state, known).seconds
+    return times.expected(state, graph_of(job)).seconds
 
 
 class Counter:
@@ -192,14 +190,3 @@ def _not_done(found: BatchReport) -> list[tuple[int, str]]:
 
 def _values(job: BatchJob) -> str:
     return " ".join(f"{name}={str(value)[:60]}" for name, value in job.values.items())
-
-
-def duration(seconds: float | None) -> str:
-    """1.5 s, 4:10, 2:03:00."""
-    if seconds is None:
-        return "unknown"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

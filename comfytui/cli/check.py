@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from comfytui.cli import diagnostics, output, session, workflows
+from comfytui.cli.amounts import expectation
 from comfytui.cli.diagnostics import Exit, Failed
 from comfytui.cli.options import json_option, server_option
 from comfytui.cli.shapes import Checked, Fault, Lacking
 from comfytui.client import sanitize
+from comfytui.state.connection import Connection
+from comfytui.state.times import Estimate
 from comfytui.workflow.catalog import ObjectInfo
 from comfytui.workflow.check import Problem, check
 from comfytui.workflow.convert import MissingNodesError
@@ -29,34 +34,49 @@ TOLD_AS_LACKING = ("missing_node", "missing_choice")
 @click.command()
 @workflows.file_argument
 @server_option
+@click.option(
+    "--fetch",
+    is_flag=True,
+    help="Get the missing models that the workflow tells of; the server must be on this machine.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Fetch without asking.")
 @json_option
-def command(file: Path, server: str | None, as_json: bool) -> None:
+def command(file: Path, server: str | None, fetch: bool, yes: bool, as_json: bool) -> None:
     """Tell what the server lacks to run the workflow in FILE: node classes, models, pictures; each with what it has that is near.
 
     - reads from stdin. Ends with 0 if nothing is missing, 11 if something is, 4 if something else is wrong with the workflow.
     """
-    session.run(_check(workflows.local(file), str(file), server, as_json))
+    if yes and not fetch:
+        raise click.UsageError("--yes is for --fetch.")
+    session.run(_check(workflows.local(file), str(file), server, as_json, fetch, yes))
 
 
-async def _check(source: Document | Path, file: str, server: str | None, as_json: bool) -> None:
-    async with session.connected(server) as connection:
-        found = await workflows.load(connection, source)
-        object_info = await connection.load_object_info()
-        remarks: tuple[str, ...] = ()
-        problems: list[Problem] = []
-        try:
-            found, remarks = await workflows.runnable(connection, found, say=False)
-        except MissingNodesError as error:
-            missing = lacking_classes((each.class_type for each in error.missing), object_info)
-        else:
-            missing, problems = await asyncio.to_thread(_compared, found, object_info)
+async def _check(
+    source: Document | Path, file: str, server: str | None, as_json: bool, fetch: bool = False, yes: bool = False
+) -> None:
+    fetched: tuple[Path, ...] = ()
+    async with session.connected(server, remember=True) as connection:
+        loaded = await workflows.load(connection, source)
+        state = await _compare(connection, loaded)
+        if fetch and (wanted := _told_missing(state)):
+            from comfytui.cli.model_fetching import fetch_models
+
+            fetched = await fetch_models(connection, wanted, yes)
+            if fetched:
+                await connection.load_object_info(force=True)
+                state = await _compare(connection, loaded)
+        expected = await connection.expected(state.document.graph) if state.document.graph else Estimate()
     told = Checked(
         file=file,
-        ok=not (missing or problems),
-        missing=await asyncio.to_thread(_told, missing, found, object_info, Path(file).parent),
-        problems=tuple(_fault(each) for each in problems),
-        warnings=tuple(map(sanitize.block, remarks)),
+        ok=not (state.missing or state.problems),
+        missing=await asyncio.to_thread(_told, state.missing, state.document, state.object_info, Path(file).parent),
+        problems=tuple(_fault(each) for each in state.problems),
+        warnings=tuple(map(sanitize.block, state.remarks)),
+        estimate=expected.seconds,
+        fetched=tuple(map(str, fetched)),
     )
+    if not as_json and (text := expectation(expected)):
+        diagnostics.say(f"a run should take {text}")
     if as_json:
         output.json(told)
     else:
@@ -65,6 +85,33 @@ async def _check(source: Document | Path, file: str, server: str | None, as_json
         raise Failed(Exit.LACKING)
     if told.problems:
         raise Failed(Exit.REFUSED)
+
+
+class _State(msgspec.Struct, frozen=True):
+    """How a workflow and a server go together."""
+
+    document: Document
+    object_info: ObjectInfo
+    missing: Sequence[Lack]
+    problems: Sequence[Problem] = ()
+    remarks: Sequence[str] = ()
+
+
+async def _compare(connection: Connection, loaded: Document) -> _State:
+    object_info = await connection.load_object_info()
+    try:
+        found, remarks = await workflows.runnable(connection, loaded, say=False)
+    except MissingNodesError as error:
+        return _State(loaded, object_info, lacking_classes((each.class_type for each in error.missing), object_info))
+    missing, problems = await asyncio.to_thread(_compared, found, object_info)
+    return _State(found, object_info, missing, problems, remarks)
+
+
+def _told_missing(state: _State) -> list[ToldModel]:
+    """What is missing and told of by the workflow; each once."""
+    models = told_models(state.document.workflow)
+    found = (told_of(lack.name, models) for lack in state.missing if lack.kind == "file")
+    return list(dict.fromkeys(each for each in found if each is not None))
 
 
 def _compared(found: Document, object_info: ObjectInfo) -> tuple[list[Lack], list[Problem]]:
@@ -79,6 +126,9 @@ def _print(told: Checked) -> None:
         ]
         output.table(("MISSING", "NAME", "INPUT", "WANTED BY", "NEAR"), rows)
     for lack in told.missing:
+        if lack.kind == "file" and lack.near and lack.where:
+            other = shlex.quote(f"{lack.where[0]}.{lack.input}={lack.near[0]}")
+            diagnostics.say(f"with the near one: comfytui run {shlex.quote(told.file)} --set {other}")
         if lack.path is not None:
             diagnostics.say(f"{lack.name} lies here: comfytui upload {shlex.quote(lack.path)}")
         if lack.fetch:
@@ -92,7 +142,7 @@ def _print(told: Checked) -> None:
         diagnostics.say(f"{told.file}: nothing is missing")
 
 
-def _told(missing: list[Lack], found: Document, object_info: ObjectInfo, folder: Path) -> tuple[Lacking, ...]:
+def _told(missing: Sequence[Lack], found: Document, object_info: ObjectInfo, folder: Path) -> tuple[Lacking, ...]:
     """With what the workflow tells of its models, and which files lie beside it."""
     models = told_models(found.workflow)
     here = {

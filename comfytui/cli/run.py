@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from comfytui.cli import diagnostics, following, output, saving, session, workflows
+from comfytui.cli.amounts import expectation
 from comfytui.cli.diagnostics import Exit, Failed
 from comfytui.cli.options import server_option
 from comfytui.cli.progress import Progress
@@ -130,6 +131,8 @@ async def _run(source: Document | Path, wanted: Sequence[Variant], folder: Path,
         ids: list[str] = []
         found, _ = await workflows.runnable(connection, await workflows.load(connection, source))
         wanted = wanted or variants(found, options)
+        if wanted and (text := expectation(await connection.expected(wanted[0].graph), len(wanted))):
+            diagnostics.say(f"{text}")
         try:
             for each in wanted:
                 ids.append(await _submit(connection, found, each, options.front))

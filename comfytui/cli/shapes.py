@@ -169,7 +169,7 @@ class Lacking(Shape, frozen=True):
     directory: Annotated[str, Meta(description="of a model: the folder that the workflow tells")] = ""
     url: Annotated[str, Meta(description="of a model: where the workflow tells to get it; https only")] = ""
     sha256: str = ""
-    fetch: Annotated[str, Meta(description="the shell command that would fetch it; nothing runs it")] = ""
+    fetch: Annotated[str, Meta(description="the shell command that would fetch it; --fetch does the same here")] = ""
     path: Annotated[str | None, Meta(description="the file of this disk that could be uploaded for it")] = None
 
 
@@ -192,6 +192,10 @@ class Checked(Shape, frozen=True):
     missing: tuple[Lacking, ...]
     problems: tuple[Fault, ...]
     warnings: Annotated[tuple[str, ...], Meta(description="of the conversion, for a workflow in the UI form")]
+    estimate: Annotated[
+        float | None, Meta(description="seconds that a run should take; null if it never ran here, nor anything alike")
+    ] = None
+    fetched: Annotated[tuple[str, ...], Meta(description="paths of the models that --fetch got")] = ()
 
 
 class Input(Shape, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
@@ -31,6 +32,7 @@ from comfytui.client.socket import open_socket
 from comfytui.client.target import Target
 from comfytui.client.userdata import UserData
 from comfytui.state import changes as c
+from comfytui.state import times
 from comfytui.state.client_id import ClientId
 from comfytui.state.disk import Disk
 from comfytui.state.kept import Kept, Request
@@ -41,7 +43,9 @@ from comfytui.state.moves import Moves
 from comfytui.state.raw import RawPrompts, sendable
 from comfytui.state.reduce import reduce
 from comfytui.state.server_log import ServerLog
+from comfytui.state.times import Estimate
 from comfytui.state.watch import Watch
+from comfytui.workflow.graph import Graph
 
 STEADY = 10.0  # seconds after which a connection counts as good, and waiting begins anew at the shortest
 # What may have ended a job; looking after each of thousands of other events would cost more than they do.
@@ -405,6 +409,14 @@ class Connection:
     async def load_history(self, count: int = 50) -> None:
         """Load the next older page of the history (the newest at first)."""
         await self._watch.load_history(count)
+
+    async def expected(self, graph: Graph) -> Estimate:
+        """How long a workflow should take here, by what is kept of past runs and by the server's history."""
+        await self._memory.recall()
+        if not self._state.history_loaded:
+            with contextlib.suppress(ClientError):  # then what is kept alone tells
+                await self.load_history()
+        return times.expected(self._state, graph)
 
     async def load_job(self, prompt_id: str) -> None:
         """Load one job from the history: its graph, outputs and failure. Raises Missing."""

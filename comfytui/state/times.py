@@ -11,17 +11,24 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from comfytui.state.model import Frozen, Job, JobState, NodeRun, NodeState, ServerState, Timing
+from comfytui.workflow import summary
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.identity import shape
 from comfytui.workflow.summary import Facts
 
 LEARNED = 500  # workflows kept
 NODES = 500  # of one workflow
 NEW = 0.5  # how much the last run counts against those before
+RUNS = 3  # past runs of a workflow that count
 ALIKE = 50  # finished jobs of the history that are looked at for an average
 HEAVY = 20.0  # the weight of a node that tells progress where no time is known: sampling is most of nearly every job
 
 
 class Estimate(Frozen, frozen=True):
-    """How long a job should take. `source`: learned (this workflow ran before), similar (same model, by size), ""."""
+    """How long a job should take. `source`: learned (this workflow ran before), similar (same model, by size), "".
+
+    learned: from the times of its nodes, kept by this program, or from the server's history.
+    """
 
     seconds: float | None = None
     source: str = ""
@@ -84,7 +91,13 @@ def estimate(state: ServerState, job: Job) -> Estimate:
     timing = state.timings.get(job.shape)
     if timing is not None and timing.total:
         return Estimate(sum(_scaled(timing, job.facts).values()), "learned")
-    return _similar(state, job)
+    before = _before(state, job)
+    return before if before.seconds is not None else _similar(state, job)
+
+
+def expected(state: ServerState, graph: Graph) -> Estimate:
+    """How long a workflow should take that was not sent yet."""
+    return estimate(state, Job("", JobState.WAITING, graph=graph, facts=summary.facts(graph), shape=shape(graph)))
 
 
 def progress(state: ServerState, job: Job, at: float) -> Progress:
@@ -172,6 +185,24 @@ def _scaled(timing: Timing, facts: Facts) -> Mapping[str, float]:
     return {**timing.nodes, heaviest: timing.nodes[heaviest] * wanted / timing.work}
 
 
+def _before(state: ServerState, job: Job) -> Estimate:
+    """By what the same workflow took in the history, newest first; scaled by size where both tell it."""
+    wanted = work(job.facts)
+    found: list[float] = []
+    for item in state.history[:ALIKE]:
+        past = state.jobs[item]
+        if past.state is JobState.DONE and past.shape and past.shape == job.shape and _whole(past):
+            size = work(past.facts)
+            found.append((past.seconds or 0.0) * (wanted / size if wanted and size else 1.0))
+    return Estimate(sum(found[:RUNS]) / len(found[:RUNS]), "learned") if found else Estimate()
+
+
+def _whole(job: Job) -> bool:
+    """Whether its time is that of all its nodes: what was cached took none."""
+    cached = any(node.state is NodeState.CACHED for node in job.nodes)
+    return job.seconds is not None and job.seconds > 0 and not cached
+
+
 def _similar(state: ServerState, job: Job) -> Estimate:
     """By what jobs with the same model took for their size, newest first."""
     wanted = work(job.facts)
@@ -181,9 +212,9 @@ def _similar(state: ServerState, job: Job) -> Estimate:
     for item in state.history[:ALIKE]:
         past = state.jobs[item]
         if past.state is JobState.DONE and past.facts.model == job.facts.model:
-            size, took = work(past.facts), past.seconds
-            if size and took is not None and took > 0 and not any(n.state is NodeState.CACHED for n in past.nodes):
-                speeds.append(took / size)
+            size = work(past.facts)
+            if size and _whole(past):
+                speeds.append((past.seconds or 0.0) / size)
     if not speeds:
         speeds = [t.total / t.work for t in state.timings.values() if t.model == job.facts.model and t.total and t.work]
     return Estimate(wanted * sum(speeds) / len(speeds), "similar") if speeds else Estimate()
