@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,8 @@ class Mirror:
 
 
 @contextmanager
-def mirror(body: bytes) -> Iterator[Mirror]:
+def mirror(body: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Mirror]:
+    """A mirror for as long as it is wanted, over TLS if there is a context for it."""
     served = Mirror(body)
 
     class Handler(BaseHTTPRequestHandler):
@@ -68,9 +70,11 @@ def mirror(body: bytes) -> Iterator[Mirror]:
             """Nothing: stderr is the tests'."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    served.url = f"http://127.0.0.1:{server.server_port}"
+    served.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     try:
         yield served
     finally:
