@@ -58,7 +58,14 @@ METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
 
 
 def resize(samples: Tensor, width: int, height: int, method: str, crop: str = "disabled") -> Tensor:
-    """Samples (B, C, H, W) at another size. With `crop` "center", the middle with the new proportions is taken first."""
+    """Samples (B, C, H, W) or (B, C, T, H, W) at another size, each frame by itself.
+
+    With `crop` "center", the middle with the new proportions is taken first.
+    """
+    if samples.ndim == 5:
+        frames = samples.movedim(2, 1)
+        done = resize(frames.flatten(0, 1), width, height, method, crop)
+        return done.reshape(*frames.shape[:3], height, width).movedim(1, 2)
     if crop == "center":
         samples = _crop(samples, width, height)
     if method == "bislerp":

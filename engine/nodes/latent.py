@@ -1,4 +1,4 @@
-"""Nodes on latents: making, encoding, decoding, resizing, masking, saving and loading them.
+"""Nodes on latents: making, resizing, masking, repeating, saving and loading them.
 
 A latent is a dict with `samples` (B, 4, H/8, W/8) and, where needed, `noise_mask` and `batch_index`.
 """
@@ -17,8 +17,6 @@ from engine.nodes.definition import Input, NodeDefinition, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from engine.models.vae import VAE
 
 Latent = dict[str, Any]
 MAX_SIDE = 16384  # pixels
@@ -50,32 +48,6 @@ def empty_latent_image(width: int, height: int, batch_size: int = 1) -> tuple[La
     import torch
 
     return ({"samples": torch.zeros(batch_size, 4, height // 8, width // 8)},)
-
-
-@node(
-    "VAEDecode",
-    display_name="VAE Decode",
-    category="latent",
-    description="Turns latents into pictures.",
-    inputs=[
-        Input("samples", "LATENT", {"tooltip": "The latent to turn into a picture."}),
-        Input("vae", "VAE", {"tooltip": "The VAE that does it."}),
-    ],
-    outputs=[Output("IMAGE", tooltip="The picture.")],
-)
-def vae_decode(samples: Latent, vae: VAE) -> tuple[Tensor]:
-    return (vae.decode(samples["samples"]),)
-
-
-@node(
-    "VAEEncode",
-    display_name="VAE Encode",
-    category="latent",
-    inputs=[Input("pixels", "IMAGE"), Input("vae", "VAE")],
-    outputs=[Output("LATENT")],
-)
-def vae_encode(pixels: Tensor, vae: VAE) -> tuple[Latent]:
-    return ({"samples": vae.encode(pixels)},)
 
 
 @node(
@@ -252,8 +224,6 @@ def load_latent(latent: str, context: NodeContext) -> tuple[Latent]:
 
 NODES: tuple[NodeDefinition, ...] = (
     empty_latent_image,
-    vae_decode,
-    vae_encode,
     latent_upscale,
     latent_upscale_by,
     set_latent_noise_mask,
