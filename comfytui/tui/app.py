@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from comfytui.settings.schema import Settings
     from comfytui.tui.engine_control import EngineControl
+    from comfytui.tui.model_fetching import Fetches
     from comfytui.tui.notify import Notifier
     from comfytui.tui.picture_store import PictureStore
     from comfytui.tui.screens.view import ScreenView
@@ -99,6 +100,7 @@ class Dashboard(Telling, ProgramActions, App[int]):
         self.graphics: Graphics | None = None  # pictures of pixels; after the first frame
         self.stage = Stage(self)
         self._pictures: PictureStore | None = None
+        self._fetches: Fetches | None = None
         self._engine: EngineControl | None = None
         self.messages = Messages(clock, self.messages_changed, self.set_timer)
         self._server, self._local = server, local
@@ -158,6 +160,8 @@ class Dashboard(Telling, ProgramActions, App[int]):
         warming.begin(self)
 
     async def on_unmount(self) -> None:
+        if self._fetches is not None:
+            await self._fetches.close()
         await self.session.detach()
 
     @property
@@ -289,6 +293,15 @@ class Dashboard(Telling, ProgramActions, App[int]):
 
             self._pictures = PictureStore()
         return self._pictures
+
+    @property
+    def fetches(self) -> Fetches:
+        """The models that are being fetched for a server on this machine."""
+        if self._fetches is None:
+            from comfytui.tui.model_fetching import Fetches
+
+            self._fetches = Fetches(self)
+        return self._fetches
 
     def show_node(self, class_type: str) -> None:
         """Show a node class in Nodes."""

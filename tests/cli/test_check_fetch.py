@@ -3,78 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from aiohttp import web
 
 from comfytui.cli.diagnostics import Exit
+from tests.fetching.box import NAME, answers, page, trusted
 from tests.fetching.mirror import Mirror, mirror
 from tests.support.replay import FakeComfy
 
 from .conftest import Call
 
 BODY = os.urandom(200_000)
-NAME = "flux-fp16.safetensors"
 
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    with mirror(BODY, tls) as found:
+    with mirror(BODY, trusted(tmp_path, monkeypatch)) as found:
         yield found
-
-
-def page(url: str, sha256: str = "", directory: str = "diffusion_models/flux") -> str:
-    """A workflow that wants one model, which it tells of, and one picture."""
-    model = {"name": NAME, "url": url, "directory": directory, "hash": sha256, "hash_type": "SHA256"}
-    graph = {
-        "2": {"class_type": "Loader", "inputs": {"unet_name": f"flux/{NAME}"}},
-        "3": {"class_type": "Save", "inputs": {"a": ["2", 0]}},
-    }
-    told = {"nodes": [{"id": 2, "type": "Loader", "properties": {"models": [model]}}], "links": []}
-    return json.dumps({"prompt": graph, "workflow": told})
 
 
 @pytest.fixture
 def box(server: FakeComfy, tmp_path: Path) -> FakeComfy:
-    """A server on this machine whose one folder of models is ours; what lies in it is in its choices."""
-    root = tmp_path / "models"
-    root.mkdir()
-    (root / "old.safetensors").write_bytes(b"12345")
-
-    def files() -> list[Path]:
-        return sorted(each for each in root.rglob("*.safetensors"))
-
-    async def folders(_: web.Request) -> web.Response:
-        return web.json_response([{"name": "diffusion_models", "folders": [str(root)]}])
-
-    async def listed(_: web.Request) -> web.Response:
-        found = [{"name": str(f.relative_to(root)), "pathIndex": 0, "size": f.stat().st_size} for f in files()]
-        return web.json_response(found)
-
-    async def nodes(_: web.Request) -> web.Response:
-        names = [str(each.relative_to(root)) for each in files()]
-        return web.json_response(
-            {
-                "Loader": {"input": {"required": {"unet_name": [names]}}, "output": ["MODEL"], "output_node": False},
-                "Save": {"input": {"required": {"a": ["*"]}}, "output": [], "output_node": True},
-            }
-        )
-
-    server.call("answer", "GET", "/experiment/models", folders)
-    server.call("answer", "GET", "/experiment/models/diffusion_models", listed)
-    server.call("answer", "GET", "/object_info", nodes)
+    """A server on this machine whose one folder of models is ours."""
+    for path, answer in answers(tmp_path / "models").items():
+        server.call("answer", "GET", path, answer)
     return server
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from comfytui.client import sanitize
+from comfytui.fetching.place import is_local
 from comfytui.tui import actions
 from comfytui.tui.library import Entry
 from comfytui.tui.runnable import lacking
@@ -37,22 +38,29 @@ HOW = {ELSEWHERE: "other folder", PRECISION: "other precision"}
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """One line of the list. `command` is what enter copies."""
+    """One line of the list. `command` is what enter copies, `model` what it fetches."""
 
     lack: Lack
     said: str
     near: str = ""
     command: str = ""
     helps: bool = False
+    model: ToldModel | None = None
 
 
-def _lines(lack: Lack, models: Sequence[ToldModel], here: Mapping[str, Path]) -> list[_Line]:
+def _lines(
+    lack: Lack, models: Sequence[ToldModel], here: Mapping[str, Path], how_far: Callable[[str], str] | None
+) -> list[_Line]:
     how = dict(zip(lack.near, lack.how, strict=False))
     found = [_Line(lack, f"{HOW.get(how.get(near, ALIKE), 'near')}: {near}", near) for near in lack.near]
     if lack.kind == "file":
         if (path := here.get(lack.name)) is not None:
             found.append(_Line(lack, f"lies here: {path}", helps=True))
         if (model := told_of(lack.name, models)) is not None:
+            if how_far is not None and model.url:
+                coming = how_far(model.url)
+                said = f"comes: {coming}; enter stops it" if coming else f"enter fetches it: {model.url}"
+                found.append(_Line(lack, said, helps=True, model=model))
             try:
                 command = fetch_command(model)
                 found.append(_Line(lack, f"enter copies how to get it: {model.url}", command=command))
@@ -61,8 +69,8 @@ def _lines(lack: Lack, models: Sequence[ToldModel], here: Mapping[str, Path]) ->
     return found or [_Line(lack, "nothing near" if lack.kind == "file" else "install it")]
 
 
-class LacksDialog(ModalScreen[str | None]):
-    """Answers with the node class to show, None when it was left."""
+class LacksDialog(ModalScreen["str | ToldModel | None"]):
+    """Answers with the node class to show, the model to fetch, None when it was left."""
 
     BINDINGS: ClassVar = [*actions.bindings("dialog")]
     CSS = """
@@ -77,11 +85,15 @@ class LacksDialog(ModalScreen[str | None]):
         found: Sequence[Lack],
         models: Sequence[ToldModel] = (),
         here: Mapping[str, Path] | None = None,
+        how_far: Callable[[str], str] | None = None,
     ) -> None:
-        """`models` are those that the workflow tells of, `here` the files of this disk by the value that names them."""
+        """`models` are those that the workflow tells of, `here` the files of this disk by the value that names them.
+
+        `how_far` tells of an address how far it is fetched; None where this server's models cannot be fetched by us.
+        """
         super().__init__()
         self._name, self._server = name, server
-        self._lines = [line for lack in found for line in _lines(lack, models, here or {})]
+        self._lines = [line for lack in found for line in _lines(lack, models, here or {}, how_far)]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -89,7 +101,7 @@ class LacksDialog(ModalScreen[str | None]):
             entitle(
                 dialog,
                 f"{self._name}: {plural(missing, 'thing')} missing",
-                "enter shows a node, copies a command · esc",
+                "enter shows a node, copies or fetches · esc",
             )
             yield LineList(empty=f"{self._server} has every node and every file of {self._name}.")
 
@@ -118,6 +130,10 @@ class LacksDialog(ModalScreen[str | None]):
         shown = self._lines[int(message.key)]
         if shown.near and shown.lack.kind == "node":
             self.dismiss(shown.near)
+        elif shown.near:
+            cast("Dashboard", self.app).copy(shown.near, "its name")
+        elif shown.model is not None:
+            self.dismiss(shown.model)
         elif shown.command:
             cast("Dashboard", self.app).copy(shown.command, "the command that fetches it")
 
@@ -136,7 +152,14 @@ async def show_lacks(dashboard: Dashboard, entry: Entry, document: Document, inf
     server = state.link.url if state is not None else "The server"
     models = told_models(document.workflow)
     here = {} if entry.on_server else await asyncio.to_thread(_here, document, info, entry.path.parent)
-    return await dashboard.push_screen_wait(LacksDialog(Path(entry.name).stem, server, found, models, here))
+    connection = dashboard.session.connection
+    ours = connection is not None and not connection.read_only and is_local(connection.target)
+    how_far = dashboard.fetches.how_far if ours else None
+    answer = await dashboard.push_screen_wait(LacksDialog(Path(entry.name).stem, server, found, models, here, how_far))
+    if isinstance(answer, ToldModel):
+        await dashboard.fetches.ask(answer)
+        return None
+    return answer
 
 
 def _here(document: Document, info: Mapping[str, Any], folder: Path) -> dict[str, Path]:
