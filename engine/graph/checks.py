@@ -64,6 +64,9 @@ class Choices:
         return value in self(folders)
 
 
+MATCHED = "COMFY_MATCHTYPE_V3"  # an input that takes one of several types, and an output that has the one that came
+
+
 @dataclass(frozen=True, slots=True)
 class InputCheck:
     """One declared input, ready to check."""
@@ -163,6 +166,14 @@ class NodeChecks:
     function_takes: frozenset[str] = field(default_factory=frozenset)  # all its parameters
     function_takes_all: bool = False  # it has **kwargs
 
+    def matched(self, slot: int) -> tuple[str, ...]:
+        """The inputs whose type this output takes over; none for one with a type of its own."""
+        output = self.definition.outputs[slot]
+        if output.type != MATCHED or output.match is None:
+            return ()
+        templates = ((check.name, check.options.get("template")) for check in self.inputs if check.kind == MATCHED)
+        return tuple(name for name, of in templates if isinstance(of, dict) and of.get("template_id") == output.match)
+
     @property
     def types_by_function(self) -> bool:
         """The node's own function checks the types of links."""
@@ -195,7 +206,11 @@ def _input_check(item: Input, by_function: bool) -> InputCheck:
         choices = Choices(options["options"]) if kind == "COMBO" and options.get("options") else None
     else:
         kind, choices = "COMBO", Choices(item.type)
-    accepted = frozenset(part.strip() for part in kind.split(","))
+    taken = kind
+    if kind == MATCHED:
+        template = item.options.get("template")
+        taken = str(template.get("allowed_types", "*")) if isinstance(template, dict) else "*"
+    accepted = frozenset(part.strip() for part in taken.split(","))
     return InputCheck(item.name, not item.optional, kind, options, accepted, choices, by_function)
 
 

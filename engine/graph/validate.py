@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.files.folders import Folders
-from engine.graph.checks import Error, InputCheck, NodeChecks, compile_checks
+from engine.graph.checks import MATCHED, Error, InputCheck, NodeChecks, compile_checks
 from engine.graph.links import is_link
 from engine.nodes.definition import NodeDefinition
 
@@ -193,10 +193,22 @@ class Validator:
                 errors.append(problem)
 
     def _linked_type(self, prompt: Prompt, link: list[Any]) -> Any:
-        types = self._checks_of(prompt[link[0]]["class_type"]).output_types
-        if isinstance(link[1], int) and link[1] < 0:
-            raise IndexError("tuple index out of range")  # Python would count from the end
-        return types[link[1]]
+        """The type that a link brings; through outputs that have the type of what was linked to their node, back to it."""
+        seen: set[str] = set()
+        while True:
+            checks = self._checks_of(prompt[link[0]]["class_type"])
+            if isinstance(link[1], int) and link[1] < 0:
+                raise IndexError("tuple index out of range")  # Python would count from the end
+            found = checks.output_types[link[1]]
+            if found != MATCHED:
+                return found
+            inputs = prompt[link[0]].get("inputs")
+            sources = [inputs.get(name) for name in checks.matched(link[1])] if isinstance(inputs, dict) else []
+            source = next((each for each in sources if is_link(each) and each[0] in prompt), None)
+            if source is None or link[0] in seen:  # nothing is linked there, or a circle, which is refused elsewhere
+                return "*"
+            seen.add(link[0])
+            link = source
 
     def _leave(self, prompt: Prompt, step: _Step) -> None:
         """Everything above is known: the node's own function may speak, and the node is decided."""

@@ -47,3 +47,14 @@ def test_a_choice_that_only_the_page_knows_is_accepted(tmp_path: Any) -> None:
     status, message, outputs = Rig(tmp_path).run(prompt)
     assert status == "success", message
     assert list(outputs["2"]["text"]) == ["mine"]
+
+
+def test_a_switch_has_the_type_of_what_is_linked_to_it(tmp_path: Any) -> None:
+    prompt = {
+        "1": {"class_type": "PrimitiveString", "inputs": {"value": "no picture"}},
+        "2": {"class_type": "ComfySwitchNode", "inputs": {"switch": True, "on_true": ["1", 0], "on_false": ["1", 0]}},
+        "3": {"class_type": "ComfySwitchNode", "inputs": {"switch": True, "on_true": ["2", 0], "on_false": ["2", 0]}},
+        "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
+    }
+    verdict = Rig(tmp_path).validator.validate(prompt, None)
+    assert "received_type(STRING) mismatch input_type(IMAGE)" in str(verdict.node_errors["4"])
