@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -63,10 +63,11 @@ def spread(strengths: Sequence[float], start: float, end: float) -> list[Keyfram
 def eased(first: float, last: float, easing: Easing, count: int) -> list[float]:
     """`count` strengths from `first` to `last`: evenly, or slower at the start, at the end, or at both."""
     shares = _spread(0.0, 1.0, count)
-    curve = {
+    curves: dict[Easing, Callable[[float], float]] = {
         "linear": lambda t: t,
         "ease_in": lambda t: t * t,
         "ease_out": lambda t: t * (2 - t),
         "ease_in_out": lambda t: t * t * (3 - 2 * t),
-    }[easing]
+    }
+    curve = curves[easing]
     return [first + (last - first) * curve(t) for t in shares]

@@ -92,8 +92,6 @@ class NodeDefinition:
         for item in self.inputs:
             section = sections.setdefault("optional" if item.optional else "required", {})
             section[item.name] = item.spec(folders, self.schema)
-        if not sections["required"] and len(sections) > 1:
-            del sections["required"]
         newer = self.schema == "v3"
         if self.hidden:
             sections["hidden"] = {name: [kind] if newer else kind for name, kind in self.hidden.items()}
