@@ -10,7 +10,9 @@ from engine.nodes.definition import Input, NodeDefinition, Output, node
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.models.diffusion import DiffusionModel
     from engine.models.latent_ops import Operation
+    from engine.sampling.hooks import Answer
 
 Latent = dict[str, Any]
 
@@ -249,6 +251,32 @@ def latent_operation_sharpen(sharpen_radius: int, sigma: float, alpha: float) ->
     return (partial(sharpen, radius=sharpen_radius, sigma=sigma, alpha=alpha),)
 
 
+@node(
+    "LatentApplyOperationCFG",
+    schema="v3",
+    category="latent/advanced/operations",
+    description="Does an operation on what guidance adds to the negative prompt, at each step.",
+    experimental=True,
+    inputs=[
+        Input("model", "MODEL"),
+        Input("operation", "LATENT_OPERATION"),
+    ],
+    outputs=[
+        Output("MODEL"),
+    ],
+)
+def latent_apply_operation_cfg(model: DiffusionModel, operation: Operation) -> tuple[DiffusionModel]:
+    from dataclasses import replace
+
+    def change(answer: Answer) -> Answer:
+        if answer.negative is answer.positive:  # at a CFG of 1 there is one side only
+            changed = operation(answer.positive)
+            return replace(answer, positive=changed, negative=changed)
+        return replace(answer, positive=operation(answer.positive - answer.negative) + answer.negative)
+
+    return (model.with_hooks(pre=(change,)),)
+
+
 NODES: tuple[NodeDefinition, ...] = (
     latent_add,
     latent_subtract,
@@ -261,4 +289,5 @@ NODES: tuple[NodeDefinition, ...] = (
     latent_apply_operation,
     latent_operation_tonemap,
     latent_operation_sharpen,
+    latent_apply_operation_cfg,
 )

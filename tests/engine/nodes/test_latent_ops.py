@@ -221,3 +221,24 @@ def test_a_latent_video_goes_through_an_autoencoder_of_pictures_by_its_first_fra
     video = latent(1, 4, 3, 4, 4)
     (picture,) = latent_vae.vae_decode.function(video, blocks())
     assert picture.shape == (1, 32, 32, 3)
+
+
+def test_an_operation_on_what_guidance_adds():
+    from dataclasses import dataclass
+
+    @dataclass
+    class Sides:
+        positive: torch.Tensor
+        negative: torch.Tensor
+
+    class Model:
+        def with_hooks(self, pre):
+            self.pre = pre
+            return self
+
+    (model,) = latent_math.latent_apply_operation_cfg.function(Model(), lambda x: x * 2)
+    one, three = torch.tensor(1.0), torch.tensor(3.0)
+    assert model.pre[0](Sides(three, one)).positive == 5
+    alone = model.pre[0](Sides(three, three))
+    assert alone.positive is alone.negative
+    assert alone.positive == 6
