@@ -203,8 +203,8 @@ class Validator:
             if found != MATCHED:
                 return found
             inputs = prompt[link[0]].get("inputs")
-            sources = [inputs.get(name) for name in checks.matched(link[1])] if isinstance(inputs, dict) else []
-            source = next((each for each in sources if is_link(each) and each[0] in prompt), None)
+            given: list[Any] = [inputs.get(name) for name in checks.matched(link[1])] if isinstance(inputs, dict) else []
+            source = next((each for each in given if is_link(each) and each[0] in prompt), None)
             if source is None or link[0] in seen:  # nothing is linked there, or a circle, which is refused elsewhere
                 return "*"
             seen.add(link[0])
