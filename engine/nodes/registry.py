@@ -23,6 +23,7 @@ MODULES = (
     "conditioning_text",
     "conditioning_edit",
     "conditioning_area",
+    "conditioning_video",
     "sampling",
     "latent",
     "latent_vae",

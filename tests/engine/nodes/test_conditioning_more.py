@@ -14,6 +14,7 @@ from engine.nodes import (
     conditioning_hook_make,
     conditioning_hooks,
     conditioning_text,
+    conditioning_video,
 )
 from tests.engine.nodes.support import context
 
@@ -244,3 +245,27 @@ def test_what_sampling_does_not_act_on_is_refused_and_else_set(monkeypatch):
     (found,) = conditioning_hooks.set_default_combine.function(cond(), cond(), hooks)
     assert found[1][1] == {"hooks": combined((hooks,)), "default": True}
     assert conditioning_hooks.set_clip_hooks.function("clip", True, False)[0] == "clip"
+
+
+class Vision:
+    def encode_image(self, pixels):
+        return SimpleNamespace(image_embeds=torch.ones(len(pixels), 6))
+
+
+def test_a_picture_set_in_motion_or_turned():
+    picture = torch.ones(1, 32, 64, 3)
+    positive, negative, latent = conditioning_video.svd_img2vid.function(
+        Vision(), picture, Vae(), 64, 32, 5, 127, 6, 0.0
+    )
+    assert positive[0][0].shape == (1, 1, 6)
+    assert (positive[0][1]["fps"], positive[0][1]["motion_bucket_id"]) == (6, 127)
+    assert not negative[0][0].any()
+    assert not negative[0][1]["concat_latent_image"].any()
+    assert latent["samples"].shape == (5, 4, 4, 8)
+    (place, _), *_ = conditioning_video.stable_zero123_batched.function(
+        Vision(), picture, Vae(), 64, 64, 3, 0.0, 0.0, 0.0, 90.0
+    )[0]
+    assert place.shape == (3, 1, 10)
+    assert [round(float(v), 3) for v in place[1, 0, 6:]] == [0.0, 1.0, 0.0, 1.571]
+    around = conditioning_video.sv3d.function(Vision(), picture, Vae(), 64, 64, 5, 10.0)[0][0][1]
+    assert around["azimuth"] == [0, 90, 180, 270, 360]
