@@ -68,7 +68,9 @@ def middle_self_attention(processor: Any) -> NetworkPatch:
         middle: Any = getattr(network, "mid_block", None)
         found = [block.attn1 for part in getattr(middle, "attentions", ()) for block in part.transformer_blocks]
         if not found:
-            raise ValueError("this model's middle block has no attention to change; PAG needs one (SD 1.x, SD 2.x, SDXL)")
+            raise ValueError(
+                "this model's middle block has no attention to change; PAG needs one (SD 1.x, SD 2.x, SDXL)"
+            )
         before = [attention.processor for attention in found]
         try:
             for attention in found:
@@ -117,4 +119,5 @@ def low_frequencies(x: Tensor, scale: float, radius: int = 1) -> Tensor:
     row, column = x.shape[-2] // 2, x.shape[-1] // 2
     mask = torch.ones(x.shape[-2:], device=x.device)
     mask[max(0, row - radius) : row + radius, max(0, column - radius) : column + radius] = scale
-    return torch.fft.ifftn(torch.fft.ifftshift(spectrum * mask, dim=(-2, -1)), dim=(-2, -1)).real.to(x.dtype)
+    changed: Tensor = torch.fft.ifftn(torch.fft.ifftshift(spectrum * mask, dim=(-2, -1)), dim=(-2, -1)).real
+    return changed.to(x.dtype)

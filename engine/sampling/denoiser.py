@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from engine.sampling.guidance import Cond, Predict, predict
+from engine.sampling.hooks import NO_HOOKS, Answer, Hooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,13 @@ class Inpaint:
     mask: Tensor
     latent: Tensor
     noise: Tensor
+    noised: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda latent, noise, sigma: latent + noise * sigma
 
-    def before(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return x * self.mask + (self.latent + self.noise * sigma) * (1 - self.mask)
+    def before(self, x: Tensor, sigma: Tensor, mask: Tensor) -> Tensor:
+        return x * mask + self.noised(self.latent, self.noise, sigma) * (1 - mask)
 
-    def after(self, denoised: Tensor) -> Tensor:
-        return denoised * self.mask + self.latent * (1 - self.mask)
+    def after(self, denoised: Tensor, mask: Tensor) -> Tensor:
+        return denoised * mask + self.latent * (1 - mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,12 @@ class Denoiser:
     cfg: float
     inpaint: Inpaint | None = None
     check: Callable[[], None] = lambda: None  # raises where the user wants to stop
+    hooks: Hooks = NO_HOOKS
+    third: tuple[Cond, ...] = ()  # a third side, for guiders that have one; `hooks.sides` mixes it in
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        if abs(self.cfg - 1) < 1e-9:  # the negative side would be multiplied by zero
-            return self._mixed(x, sigma, lambda y: predict(self.model, y, sigma, (self.positive,))[0])
+        if abs(self.cfg - 1) < 1e-9 and not self.hooks.needs_negative:  # the negative side would be multiplied by zero
+            return self._mixed(x, sigma, lambda y: self._alone(y, sigma))
         return self._mixed(x, sigma, lambda y: self._guided(y, sigma)[0])
 
     def both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,15 +56,37 @@ class Denoiser:
 
         return self._mixed(x, sigma, call), sides[0]
 
+    def _predict(self, x: Tensor, sigma: Tensor, sides: tuple[tuple[Cond, ...], ...]) -> list[Tensor]:
+        def call(model: Predict, x: Tensor, sigma: Tensor) -> list[Tensor]:
+            return predict(model, x, sigma, sides)
+
+        return call(self.model, x, sigma) if self.hooks.calls is None else self.hooks.calls(call, self.model, x, sigma)
+
+    def _alone(self, x: Tensor, sigma: Tensor) -> Tensor:
+        c = self._predict(x, sigma, (self.positive,))[0]
+        return self.hooks.after(c, self._answer(x, sigma, c, c)) if self.hooks.post else c
+
     def _guided(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        u, c = predict(self.model, x, sigma, (self.negative, self.positive))
-        return u + (c - u) * self.cfg, u
+        if self.hooks.plain:
+            u, c = self._predict(x, sigma, (self.negative, self.positive))
+            return u + (c - u) * self.cfg, u
+        sides = (self.negative, self.positive, *((self.third,) if self.third else ()))
+        u, c, *more = self._predict(x, sigma, sides)
+        answer = self.hooks.before(self._answer(x, sigma, c, u, *more))
+        mixed = self.hooks.mix(answer)
+        return self.hooks.after(mixed, answer), answer.negative
+
+    def _answer(self, x: Tensor, sigma: Tensor, c: Tensor, u: Tensor, *more: Tensor) -> Answer:
+        return Answer(
+            x, sigma, c, u, self.cfg, more[0] if more else None, lambda m: predict(m, x, sigma, (self.positive,))[0]
+        )
 
     def _mixed(self, x: Tensor, sigma: Tensor, call: Callable[[Tensor], Tensor]) -> Tensor:
         self.check()
         if self.inpaint is None:
             return call(x)
-        return self.inpaint.after(call(self.inpaint.before(x, sigma)))
+        mask = self.inpaint.mask if self.hooks.mask is None else self.hooks.mask(self.inpaint.mask, sigma)
+        return self.inpaint.after(call(self.inpaint.before(x, sigma, mask)), mask)
 
 
 Callback = Callable[[int, Tensor], None]  # step from 0, x0

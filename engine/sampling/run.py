@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.sampling.denoiser import Denoiser, Inpaint
-from engine.sampling.guidance import opposite, prepare
+from engine.sampling.guidance import Cond, opposite, prepare
+from engine.sampling.hooks import Answer, Hooks
 from engine.sampling.noise import NoiseSource, initial_noise
-from engine.sampling.samplers import SAMPLERS
+from engine.sampling.parametrization import Parametrization
+from engine.sampling.samplers import SAMPLERS, Entry
 from engine.sampling.schedules import SCHEDULES
 from engine.sampling.sigmas import Sigmas
 
@@ -34,12 +36,43 @@ class Model(Protocol):
     def sigmas(self) -> Sigmas: ...
 
     @property
+    def parametrization(self) -> Parametrization: ...
+
+    @property
+    def hooks(self) -> Hooks: ...
+
+    @property
     def latent_format(self) -> LatentFormat: ...
 
     @property
     def device(self) -> torch.device: ...
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor: ...
+
+    def running(self) -> AbstractContextManager[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guider:
+    """A model and the conditioning that guides it (type `GUIDER`); `mix` is how three sides become one."""
+
+    model: Model
+    positive: Sequence[Any]
+    negative: Sequence[Any]
+    cfg: float
+    third: Sequence[Any] = ()
+    mix: Callable[[Answer], Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Where a run's first noise comes from (type `NOISE`); none without a seed."""
+
+    seed: int | None
+
+    def draw(self, shape: Sequence[int], batch_index: Sequence[int] | None = None) -> Tensor:
+        """Unit noise, float32, on the CPU."""
+        return torch.zeros(tuple(shape)) if self.seed is None else initial_noise(shape, self.seed, batch_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +144,102 @@ def sample(
     each call; whatever they raise ends the run and passes through.
     Raises `SamplingError`.
     """
-    table, entry = model.sigmas, SAMPLERS.get(settings.sampler)
-    levels = sigmas_for(table, settings.steps, settings.scheduler, settings.sampler, settings.denoise)
+    levels = sigmas_for(model.sigmas, settings.steps, settings.scheduler, settings.sampler, settings.denoise)
     levels = between(levels, settings.start, settings.end, settings.to_zero)
+    return sample_levels(
+        Guider(model, positive, negative, settings.cfg),
+        latent,
+        SAMPLERS[settings.sampler],
+        levels,
+        Noise(settings.seed if settings.add_noise else None),
+        seed=settings.seed,
+        mask=mask,
+        batch_index=batch_index,
+        on_step=on_step,
+        check=check,
+    )[0]
+
+
+def sample_levels(
+    guider: Guider,
+    latent: Tensor,
+    sampler: Entry,
+    levels: Tensor,
+    noise: Noise,
+    *,
+    seed: int = 0,
+    mask: Tensor | None = None,
+    batch_index: Sequence[int] | None = None,
+    on_step: Callable[[int, int, Tensor], None] = lambda step, total, denoised: None,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[Tensor, Tensor]:
+    """The latent after going through `levels` (σ, falling), and the last x0; both as `sample` gives its own.
+
+    `seed` is that of the sampler's own draws. Raises `SamplingError`.
+    """
+    model = guider.model
     latent = latent.float().cpu()
-    if len(levels) < 2 or entry is None:
-        return latent.clone()
-    with torch.inference_mode():
-        noise = (
-            initial_noise(latent.shape, settings.seed, batch_index) if settings.add_noise else torch.zeros_like(latent)
-        )
+    if len(levels) < 2:
+        return latent.clone(), latent.clone()
+    last: list[Tensor] = []
+    with torch.inference_mode(), model.running():
         # an empty latent is grey to nobody: only one with content is brought to the network's scale
         original = (model.latent_format.enter(latent) if latent.any() else latent).to(model.device)
-        noise, levels = noise.to(model.device), levels.to(model.device)
-        first = float(levels[0])
-        whole = first > table.maximum or math.isclose(first, table.maximum, rel_tol=1e-5)
-        x = original + noise * ((1 + levels[0] ** 2).sqrt() if whole else levels[0])
+        drawn, levels = noise.draw(latent.shape, batch_index).to(model.device), levels.to(model.device)
+        x = model.parametrization.noised(original, drawn, levels[0])
         inpaint = None
         if mask is not None:
-            kept = noise
-            if entry.fresh_inpaint_noise:
-                generator = torch.Generator().manual_seed((settings.seed + 1) % (1 << 64))
+            kept = drawn
+            if sampler.fresh_inpaint_noise:
+                generator = torch.Generator().manual_seed((seed + 1) % (1 << 64))
                 kept = torch.randn(latent.shape, generator=generator).to(model.device)
-            inpaint = Inpaint(fit_mask(mask, latent.shape).to(model.device), original, kept)
-        conds = [prepare(c, latent.shape, table, model.device) for c in (positive, negative)]
-        denoiser = Denoiser(
-            model.denoise, opposite(conds[0], conds[1]), opposite(conds[1], conds[0]), settings.cfg, inpaint, check
-        )
+            inpaint = Inpaint(fit_mask(mask, latent.shape).to(model.device), original, kept, model.parametrization.kept)
+        denoiser = _denoiser(guider, latent.shape, inpaint, check)
         total = len(levels) - 1
-        x = entry.sample(denoiser, x, levels, NoiseSource(settings.seed), lambda i, x0: on_step(i, total, x0))
+
+        def step(i: int, x0: Tensor) -> None:
+            last[:] = [x0]
+            on_step(i, total, x0)
+
+        x = sampler.sample(denoiser, x, levels, NoiseSource(seed), step)
+        x = model.parametrization.left(x, levels[-1])
         if not torch.isfinite(x).all():
             raise SamplingError(
-                f"sampling with {settings.sampler} gave values that are not numbers; the checkpoint may be damaged, or cfg {settings.cfg} far too high"
+                f"sampling gave values that are not numbers; the checkpoint may be damaged, or cfg {guider.cfg} far too high"
             )
-        # an ordinary tensor leaves: those made in inference mode may not be changed by anybody
-        return model.latent_format.leave(x).cpu().clone()
+        leave = model.latent_format.leave
+        # ordinary tensors leave: those made in inference mode may not be changed by anybody
+        return tuple(leave(t).cpu().clone() for t in (x, last[0] if last else x))  # type: ignore[return-value]
+
+
+def _denoiser(guider: Guider, shape: Sequence[int], inpaint: Inpaint | None, check: Callable[[], None]) -> Denoiser:
+    model, hooks = guider.model, guider.model.hooks
+
+    def ready(conditioning: Sequence[Any]) -> tuple[Cond, ...]:
+        return prepare(conditioning, shape, model.sigmas, model.device)
+
+    positive, negative = ready(guider.positive), ready(guider.negative)
+    if guider.mix is not None:
+        hooks = hooks.adding(sides=guider.mix, needs_negative=True)
+    return Denoiser(
+        model.denoise,
+        opposite(positive, negative),
+        opposite(negative, positive),
+        guider.cfg,
+        inpaint,
+        check,
+        hooks,
+        ready(guider.third),
+    )
 
 
 def fit_mask(mask: Tensor, shape: Sequence[int]) -> Tensor:
-    """A mask (H, W), (B, H, W) or (B, 1, H, W) as (B, 1, h, w) of a latent, resized bilinearly, repeated over the batch."""
+    """A mask (H, W), (B, H, W) or (B, 1, H, W) as (B, 1, h, w) of a latent, resized bilinearly, repeated over the batch.
+
+    (B, 1, 1, h, w) for a latent of five dimensions: every frame has the same.
+    """
     mask = mask.float().reshape(-1, 1, *mask.shape[-2:])
     if mask.shape[-2:] != tuple(shape[-2:]):
         mask = F.interpolate(mask, size=tuple(shape[-2:]), mode="bilinear")
-    return mask.repeat(-(-shape[0] // len(mask)), 1, 1, 1)[: shape[0]]
+    mask = mask.repeat(-(-shape[0] // len(mask)), 1, 1, 1)[: shape[0]]
+    return mask[:, :, None] if len(shape) == 5 else mask
