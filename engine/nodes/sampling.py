@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.nodes.context import NodeContext
@@ -139,30 +140,42 @@ def run(
     context: NodeContext,
 ) -> Latent:
     """Sample, and tell the steps. Raises `SamplingError`, `Interrupted`, and `ValueError` for a latent of another family."""
-    from engine.models.latents import preview
     from engine.sampling.run import sample
-
-    samples: Tensor = latent["samples"]
-    if samples.ndim != 4 or samples.shape[1] != model.in_channels:
-        raise ValueError(
-            f"the latent has the shape {tuple(samples.shape)}; this model takes (batch, {model.in_channels}, height, width)"
-        )
-
-    def on_step(step: int, total: int, denoised: Tensor) -> None:
-        context.progress(step + 1, total, lambda: preview(denoised, model.latent_format))
 
     result = sample(
         model,
         positive,
         negative,
-        samples,
+        fitting(latent["samples"], model),
         settings,
         mask=latent.get("noise_mask"),
         batch_index=latent.get("batch_index"),
-        on_step=on_step,
+        on_step=told(model, context),
         check=context.check,
     )
     return {**latent, "samples": result}
+
+
+def fitting(samples: Tensor, model: DiffusionModel) -> Tensor:
+    """The latent as this model takes it: an empty one gets the channels, any other must have them (`ValueError`)."""
+    if samples.ndim in (4, 5):
+        if samples.shape[1] == model.in_channels:
+            return samples
+        if not samples.any():
+            return samples.new_zeros((len(samples), model.in_channels, *samples.shape[2:]))
+    raise ValueError(
+        f"the latent has the shape {tuple(samples.shape)}; this model takes (batch, {model.in_channels}, height, width)"
+    )
+
+
+def told(model: DiffusionModel, context: NodeContext) -> Callable[[int, int, Tensor], None]:
+    """What tells a run's steps to the client, with a preview."""
+    from engine.models.latents import preview
+
+    def on_step(step: int, total: int, denoised: Tensor) -> None:
+        context.progress(step + 1, total, lambda: preview(denoised, model.latent_format))
+
+    return on_step
 
 
 NODES: tuple[NodeDefinition, ...] = (ksampler, ksampler_advanced)
