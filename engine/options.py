@@ -124,8 +124,8 @@ def without_effect(options: Options) -> list[str]:
         said.append(
             "--front-end-version has no effect: nothing is fetched; install the comfyui-frontend-package you want"
         )
-    if options.whitelist_custom_nodes or options.disable_all_custom_nodes:
-        said.append("flags about custom nodes have no effect yet: none are loaded")
+    if options.whitelist_custom_nodes and not options.disable_all_custom_nodes:
+        said.append("--whitelist-custom-nodes has no effect without --disable-all-custom-nodes: all packs are loaded")
     return said
 
 

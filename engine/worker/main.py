@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 
+from engine.custom import load
 from engine.files.folders import Folders
 from engine.options import Options, from_json
 from engine.worker import logs
@@ -63,13 +64,17 @@ def _end_with_the_front() -> None:
 def _serve(line: Line, options: Options) -> None:
     if options.cuda_device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = options.cuda_device  # read when torch is imported, which is next
+    folders = Folders.from_options(options)
+    found = load.find(folders.roots("custom_nodes"), options)
+    failures = load.start_scripts(found)  # before torch is imported: some of them set how it behaves
     import psutil
     import torch
 
+    from engine.compat import runtime
     from engine.graph.cache import ResultCache
     from engine.graph.execute import Executor, Settings
     from engine.models.memory import memory_for
-    from engine.nodes.registry import builtin
+    from engine.nodes.registry import Registry, builtin
     from engine.worker import devices
     from engine.worker.loop import Loop
 
@@ -77,9 +82,13 @@ def _serve(line: Line, options: Options) -> None:
         torch.set_num_threads(devices.thread_count())
     if options.deterministic:
         torch.use_deterministic_algorithms(True, warn_only=True)
-    folders = Folders.from_options(options)
-    registry = builtin()
+    own = builtin()
     memory = memory_for(options)
+    services = {"memory": memory}
+    runtime.begin(runtime.Runtime(options, folders, services))
+    loaded = load.load(found, own)
+    failures |= loaded.failures
+    registry = Registry({**own, **loaded.definitions})
 
     def release() -> None:
         memory.free()
@@ -88,7 +97,7 @@ def _serve(line: Line, options: Options) -> None:
         options.cache, options.cache_lru, options.cache_ram * 2**30, lambda: float(psutil.virtual_memory().available)
     )
     settings = Settings(not options.disable_metadata, options.preview_method, options.preview_size)
-    executor = Executor(registry, folders, cache, settings, {"memory": memory}, release)
+    executor = Executor(registry, folders, cache, settings, services, release)
     loop = Loop(
         line,
         registry,
@@ -98,7 +107,7 @@ def _serve(line: Line, options: Options) -> None:
         unload_models=release,
         when_idle=[partial(_import_ahead, name) for name in _LATER],
     )
-    line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry)))
+    line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry), failures))
     loop.run()
 
 

@@ -88,7 +88,7 @@ def test_help_names_the_default_folder(capsys: pytest.CaptureFixture[str]) -> No
         (["--fp8_e5m2-unet"], "--fp8_e5m2-unet"),
         (["--fp8_e4m3fn-text-enc"], "--fp8_e4m3fn-text-enc"),
         (["--preview-method", "taesd"], "taesd"),
-        (["--whitelist-custom-nodes", "mine"], "custom nodes"),
+        (["--whitelist-custom-nodes", "mine"], "--whitelist-custom-nodes"),
     ],
 )
 def test_a_flag_that_does_nothing_says_so(flags: list[str], word: str) -> None:

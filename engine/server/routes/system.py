@@ -45,6 +45,9 @@ async def stats(request: web.Request) -> web.Response:
         "engine": f"comfytui {version()}",
         "worker": "ready" if shared.worker.ready is not None else "starting",
     }
+    ready = shared.worker.ready
+    if ready is not None and ready.import_failures:
+        system["custom_nodes_failed"] = ready.import_failures
     return answer({"system": system, "devices": devices})
 
 

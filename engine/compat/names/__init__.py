@@ -1,0 +1,1 @@
+"""Modules under the names that packs import; never imported under this path."""

@@ -1,0 +1,1 @@
+"""`comfy` for packs: only what they commonly ask for."""

@@ -1,0 +1,1 @@
+"""Other people's nodes: finding packs, importing them and reading their classes."""

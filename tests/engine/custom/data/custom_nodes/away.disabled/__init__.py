@@ -1,0 +1,1 @@
+raise RuntimeError("switched off")

@@ -1,0 +1,1 @@
+from comfy.utils import no_such_name  # noqa: F401

@@ -1,0 +1,3 @@
+import os
+
+os.environ["TENSOR_PACK_STARTED"] = "yes"

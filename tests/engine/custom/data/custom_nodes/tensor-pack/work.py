@@ -1,0 +1,2 @@
+def invert(image):
+    return 1.0 - image
