@@ -42,9 +42,16 @@ async def choose(dashboard: Dashboard) -> str | None:
 
 
 async def send(
-    dashboard: Dashboard, name: str, job: Job, graph: Mapping[str, Any], workflow: Mapping[str, Any] | None
+    dashboard: Dashboard,
+    name: str,
+    job: Job,
+    graph: Mapping[str, Any],
+    workflow: Mapping[str, Any] | None,
+    templates: Mapping[str, Mapping[str, str]] | None = None,
 ) -> bool:
     """Queue one job on the server `name`; a job that waits here is moved, if the user says so. False: left undone.
+
+    `templates`: the texts that its prompts were drawn from; they go along, so that it can be drawn anew there.
 
     Raises ClientError; a job is only taken out of the queue here when the other server has it.
     """
@@ -76,7 +83,9 @@ async def send(
         found = Document(job.facts.name, dict(graph), workflow=dict(workflow))
         workflow = await asyncio.to_thread(embedded, found, carried_graph, info)
     graph = carried_graph
-    await target.submit(graph, name=job.facts.name, workflow=workflow, previews=dashboard.settings.previews)
+    await target.submit(
+        graph, name=job.facts.name, workflow=workflow, previews=dashboard.settings.previews, templates=templates
+    )
     if moved:
         await source.cancel([job.id])
     return True

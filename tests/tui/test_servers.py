@@ -257,6 +257,20 @@ async def test_the_pictures_that_a_job_reads_come_along() -> None:
         assert two.files["input", "", "mine.png"] == b"the picture"
 
 
+async def test_the_text_that_a_prompt_was_drawn_from_comes_along() -> None:
+    async with fleet(2) as (pilot, app, (_, two)):
+        first, other = app.session.fleet.get("box-0"), app.session.fleet.get("box-1")
+        assert first is not None and other is not None
+        await first.submit(txt2img(), name="job", templates={"2": {"text": "a {red|blue} boat"}})
+        await until(pilot, lambda: first.state.history != (), "the job")
+        await pilot.press("3")
+        await until(pilot, lambda: app.view is not None and app.view.job is not None, "its entry")
+        await elsewhere(pilot, app)
+        await until(pilot, lambda: len(other.state.history) == 1, "the job on the other server")
+        sent = two.asked("POST", "/prompt")[-1].body["extra_data"]["extra_pnginfo"]["comfytui"]
+        assert sent["templates"] == {"2": {"text": "a {red|blue} boat"}}
+
+
 async def test_without_another_server_it_says_so() -> None:
     async with fleet(1) as (pilot, app, _):
         connection = app.session.connection

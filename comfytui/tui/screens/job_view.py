@@ -160,12 +160,15 @@ class JobView(ScreenView):
     async def _elsewhere(self, jobs: tuple[Job, ...]) -> None:
         from comfytui.tui import elsewhere
         from comfytui.tui.wording import plural
+        from comfytui.workflow.document import templates_in
 
         name = await elsewhere.choose(self.dashboard)
         sent = 0
         for job in jobs if name is not None else ():
+            templates = templates_in(_extra(job).get("comfytui"))
             try:
-                sent += await elsewhere.send(self.dashboard, str(name), job, await self._graph(job), _ui_form(job))
+                graph = await self._graph(job)
+                sent += await elsewhere.send(self.dashboard, str(name), job, graph, _ui_form(job), templates)
             except Refused as error:
                 from comfytui.tui import refusals
 
