@@ -28,6 +28,8 @@ MODULES = (
     "sampling_custom",
     "sampling_sigmas",
     "model_patches",
+    "model_patches_levels",
+    "model_patches_attention",
     "latent",
     "latent_vae",
     "latent_empty",

@@ -256,6 +256,51 @@ def sampler_euler_ancestral(eta: float, s_noise: float) -> tuple[Entry]:
     return (Entry(with_noise(partial(euler_ancestral, eta=eta), s_noise)),)
 
 
+@node(
+    "SamplerDPMPP_2S_Ancestral",
+    schema="v3",
+    category=f"{GROUP}/samplers",
+    inputs=[Input("eta", "FLOAT", {**REAL, "default": 1.0}), Input("s_noise", "FLOAT", {**REAL, "default": 1.0})],
+    outputs=[Output("SAMPLER")],
+)
+def sampler_dpmpp_2s_ancestral(eta: float, s_noise: float) -> tuple[Entry]:
+    from engine.sampling.dpm_solver import dpmpp_2s_ancestral
+    from engine.sampling.options import with_noise
+
+    return (Entry(with_noise(partial(dpmpp_2s_ancestral, eta=eta), s_noise)),)
+
+
+@node(
+    "SamplerEulerAncestralCFGPP",
+    display_name="SamplerEulerAncestralCFG++",
+    schema="v3",
+    category=f"{GROUP}/samplers",
+    inputs=[
+        Input("eta", "FLOAT", {**REAL, "default": 1.0, "max": 1.0}),
+        Input("s_noise", "FLOAT", {**REAL, "default": 1.0, "max": 10.0}),
+    ],
+    outputs=[Output("SAMPLER")],
+)
+def sampler_euler_ancestral_cfg_pp(eta: float, s_noise: float) -> tuple[Entry]:
+    from engine.sampling.cfg_pp import euler_ancestral_cfg_pp
+    from engine.sampling.options import with_noise
+
+    return (Entry(with_noise(partial(euler_ancestral_cfg_pp, eta=eta), s_noise)),)
+
+
+@node(
+    "SamplerLMS",
+    schema="v3",
+    category=f"{GROUP}/samplers",
+    inputs=[Input("order", "INT", {"default": 4, "min": 1, "max": 100})],
+    outputs=[Output("SAMPLER")],
+)
+def sampler_lms(order: int) -> tuple[Entry]:
+    from engine.sampling.euler import lms
+
+    return (Entry(partial(lms, order=order)),)
+
+
 NODES: tuple[NodeDefinition, ...] = (
     sampler_custom,
     sampler_custom_advanced,
@@ -268,4 +313,7 @@ NODES: tuple[NodeDefinition, ...] = (
     ksampler_select,
     sampler_seeds_2,
     sampler_euler_ancestral,
+    sampler_dpmpp_2s_ancestral,
+    sampler_euler_ancestral_cfg_pp,
+    sampler_lms,
 )

@@ -134,6 +134,26 @@ def vp(steps: int, beta_d: float, beta_min: float, eps_s: float) -> tuple[Tensor
     return (vp(steps, beta_d, beta_min, eps_s),)
 
 
+@node(
+    "SDTurboScheduler",
+    schema="v3",
+    category=MAKE,
+    inputs=[
+        MODEL,
+        Input("steps", "INT", {"default": 1, "min": 1, "max": 10}),
+        Input("denoise", "FLOAT", {"default": 1.0, "min": 0, "max": 1.0, "step": 0.01}),
+    ],
+    outputs=SIGMAS,
+)
+def sd_turbo(model: DiffusionModel, steps: int, denoise: float) -> tuple[Tensor]:
+    import torch
+
+    # the ten steps that SD Turbo was distilled on (Sauer et al. 2023, arXiv:2311.17042)
+    start = 10 - int(10 * denoise)
+    trained = torch.arange(999, 0, -100)[start : start + steps]
+    return (torch.cat([model.sigmas.sigma(trained), torch.zeros(1)]),)
+
+
 @node("FlipSigmas", schema="v3", category=CUT, inputs=[GIVEN], outputs=SIGMAS)
 def flip(sigmas: Tensor) -> tuple[Tensor]:
     if not len(sigmas):
@@ -226,6 +246,7 @@ NODES: tuple[NodeDefinition, ...] = (
     polyexponential,
     laplace,
     vp,
+    sd_turbo,
     flip,
     split,
     split_denoise,
