@@ -67,11 +67,16 @@ class Account:
     async def system(self) -> Mapping[str, str]:
         """Every fact in the `system` of GET /system_stats, in the server's order, as text."""
         system = mapping(mapping(decode(await self._http.exchange("GET", "/system_stats"))).get("system"))
-        return {
-            sanitize.line(key, 60): ("yes" if value else "no") if isinstance(value, bool) else text(value)
-            for key, value in list(system.items())[:50]
-            if isinstance(value, str | int | float) and text(value)
-        }
+        return {sanitize.line(key, 60): said for key, value in list(system.items())[:50] if (said := _told(value))}
+
+
+def _told(value: object) -> str:
+    """A fact as text; of an object (custom nodes that failed, and why) the names with what they hold. Lists: empty."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{text(name)}: {text(said)}" for name, said in list(value.items())[:40])
+    return text(value) if isinstance(value, str | int | float) else ""
 
 
 def checked(name: str, users: Users) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import html
 import importlib.util
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -72,7 +74,9 @@ async def static(request: web.Request) -> web.StreamResponse:
         return web.Response(status=405, text="405: Method Not Allowed")
     root = request.config_dict[ROOT]
     name = request.match_info["anything"]
-    path = None if root is None else await asyncio.to_thread(_file, root, name)
+    path = await asyncio.to_thread(_pack_file, _web(request), name)
+    if path is None and root is not None:
+        path = await asyncio.to_thread(_file, root, name)
     if path is not None:
         kind = _KINDS.get(path.suffix.lower())
         return web.FileResponse(path, headers={} if kind is None else {"Content-Type": kind})
@@ -86,7 +90,30 @@ async def static(request: web.Request) -> web.StreamResponse:
 async def extensions(request: web.Request) -> web.Response:
     """`GET /extensions`: the scripts that the web front end loads beside its own."""
     root = request.config_dict[ROOT]
-    return answer([] if root is None else await asyncio.to_thread(_scripts, root))
+    own = [] if root is None else await asyncio.to_thread(_scripts, root)
+    return answer([*own, *await asyncio.to_thread(_pack_scripts, _web(request))])
+
+
+def _web(request: web.Request) -> Mapping[str, str]:
+    """Pack → the folder of its scripts; none while the worker starts."""
+    ready = services(request).worker.ready
+    return {} if ready is None else ready.web
+
+
+def _pack_file(folders: Mapping[str, str], name: str) -> Path | None:
+    """`extensions/PACK/FILE` in the pack's folder of scripts."""
+    place, _, rest = name.partition("/")
+    pack, _, file = rest.partition("/")
+    folder = folders.get(pack) if place == "extensions" else None
+    return None if folder is None else _file(Path(folder), file)
+
+
+def _pack_scripts(folders: Mapping[str, str]) -> list[str]:
+    found = []
+    for pack, folder in folders.items():
+        root = Path(folder)
+        found += sorted(f"/extensions/{quote(pack)}/{path.relative_to(root).as_posix()}" for path in root.rglob("*.js"))
+    return found
 
 
 def _file(root: Path, name: str) -> Path | None:

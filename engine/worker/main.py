@@ -107,7 +107,7 @@ def _serve(line: Line, options: Options) -> None:
         unload_models=release,
         when_idle=[partial(_import_ahead, name) for name in _LATER],
     )
-    line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry), failures))
+    line.send(Ready(os.getpid(), str(str(torch.__version__)), len(registry), failures, loaded.web))
     loop.run()
 
 

@@ -84,6 +84,7 @@ class Ready(_Message):
     pytorch_version: str
     nodes: int
     import_failures: dict[str, str] = msgspec.field(default_factory=dict)  # custom node module → reason
+    web: dict[str, str] = msgspec.field(default_factory=dict)  # custom node module → folder of its scripts
 
 
 class NodesDescribed(_Message):

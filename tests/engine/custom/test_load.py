@@ -105,3 +105,26 @@ def test_flags_choose_packs() -> None:
     assert find([PACKS], Options(disable_all_custom_nodes=True)) == {}
     only = Options(disable_all_custom_nodes=True, whitelist_custom_nodes=("one_file", "broken"))
     assert list(find([PACKS], only)) == ["broken", "one_file"]
+
+
+def test_a_packs_scripts_are_served_and_nothing_else_of_it(packed: RunningEngine) -> None:
+    script = "/extensions/tensor-pack/sub/pack.js"
+    assert script in json.loads(packed.get("/extensions")[1])
+    assert packed.get(script) == (200, b"export const pack = 1;\n")
+    assert packed.get("/extensions/tensor-pack/../work.py")[0] == 404
+    assert packed.get("/extensions/tensor-pack/%2e%2e/work.py")[0] == 404
+
+
+def test_the_packs_of_the_parity_cases_load(tmp_path: Path) -> None:
+    pack = Path(__file__).parents[4] / "shared" / "parity" / "custom_nodes" / "parity_nodes.py"
+    if not pack.is_file():
+        pytest.skip("the parity cases are not here")
+    from engine.compat import runtime
+    from engine.custom.load import load
+    from engine.files.folders import Folders
+
+    options = Options(base_directory=str(tmp_path))
+    runtime.begin(runtime.Runtime(options, Folders.from_options(options)))
+    loaded = load({"parity_nodes": pack}, ())
+    assert loaded.failures == {}
+    assert loaded.definitions["ParityConditioning"].outputs[0].type == "CONDITIONING"

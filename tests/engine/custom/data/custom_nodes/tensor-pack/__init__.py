@@ -1,9 +1,11 @@
 import os
 
 import comfy.model_management
+import comfy.samplers
 import comfy.utils
 import folder_paths
 import torch
+from comfy.comfy_types import IO, ComfyNodeABC
 
 from .work import invert
 
@@ -39,7 +41,7 @@ class Fill:
         return (picture,)
 
 
-class Numbers:
+class Numbers(ComfyNodeABC):
     CATEGORY = "packs"
     RETURN_TYPES = ("INT",)
     OUTPUT_IS_LIST = (True,)
@@ -47,7 +49,7 @@ class Numbers:
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": {"count": ("INT", {"default": 3})}}
+        return {"required": {"count": (IO.INT, {"default": 3})}}
 
     def numbers(self, count):
         return (list(range(count)),)
@@ -117,6 +119,9 @@ class Show:
         said = round(float(anything.mean()), 3) if isinstance(anything, torch.Tensor) else anything
         return {"ui": {"said": [str(said), os.environ.get("TENSOR_PACK_STARTED", "no")]}}
 
+
+WEB_DIRECTORY = "./web"
+assert "euler" in comfy.samplers.KSampler.SAMPLERS
 
 NODE_CLASS_MAPPINGS = {
     "PackFill": Fill,
