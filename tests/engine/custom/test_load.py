@@ -128,3 +128,22 @@ def test_the_packs_of_the_parity_cases_load(tmp_path: Path) -> None:
     loaded = load({"parity_nodes": pack}, ())
     assert loaded.failures == {}
     assert loaded.definitions["ParityConditioning"].outputs[0].type == "CONDITIONING"
+
+
+def test_a_pack_that_never_finishes_is_left_and_the_next_one_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.compat import runtime
+    from engine.custom import load
+    from engine.files.folders import Folders
+
+    waits, good = tmp_path / "a_waits.py", tmp_path / "b_good.py"
+    waits.write_text("import threading\nthreading.Event().wait(60)\n")
+    good.write_text((PACKS / "one_file.py").read_text())
+    monkeypatch.setattr(load, "PATIENCE", 1.0)
+    options = Options(base_directory=str(tmp_path))
+    runtime.begin(runtime.Runtime(options, Folders.from_options(options)))
+    loaded = load.load({"a_waits": waits, "b_good": good}, ())
+    assert set(loaded.failures) == {"a_waits"}
+    assert "not imported within" in loaded.failures["a_waits"]
+    assert set(loaded.definitions) == {"OneFile"}
