@@ -157,11 +157,11 @@ def run(
 
 
 def fitting(samples: Tensor, model: DiffusionModel) -> Tensor:
-    """The latent as this model takes it: an empty one gets the channels, any other must have them (`ValueError`)."""
+    """The latent as this model takes it: an empty one of four channels is widened, any other must fit (`ValueError`)."""
     if samples.ndim in (4, 5):
         if samples.shape[1] == model.in_channels:
             return samples
-        if not samples.any():
+        if samples.shape[1] == 4 and not samples.any():
             return samples.new_zeros((len(samples), model.in_channels, *samples.shape[2:]))
     raise ValueError(
         f"the latent has the shape {tuple(samples.shape)}; this model takes (batch, {model.in_channels}, height, width)"
