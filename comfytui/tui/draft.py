@@ -28,12 +28,14 @@ class SeedMode(StrEnum):
 
     RANDOM = "random"
     INCREMENT = "increment"
+    DECREMENT = "decrement"
     FIXED = "fixed"
 
 
-# What the web page does after each run; it can also count down, which is as good as counting up.
-CONTROLS = {"randomize": SeedMode.RANDOM, "increment": SeedMode.INCREMENT, "decrement": SeedMode.INCREMENT,
+# What the web page does after each run, in its own words.
+CONTROLS = {"randomize": SeedMode.RANDOM, "increment": SeedMode.INCREMENT, "decrement": SeedMode.DECREMENT,
             "fixed": SeedMode.FIXED}  # fmt: skip
+COUNTED = {SeedMode.INCREMENT: 1, SeedMode.DECREMENT: -1}
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -126,14 +128,14 @@ def is_structural(draft: Draft) -> bool:
 
 
 def runs(draft: Draft, count: int = 1) -> Iterator[dict[str, Any]]:
-    """The graphs of `count` runs. Random seeds are drawn as the graphs are taken; increments start at the seed shown."""
+    """The graphs of `count` runs. Random seeds are drawn as the graphs are taken; counted ones start at the seed shown."""
     for index in range(min(count, MAX_RUNS)):
         yield _seeded(draft, index)
 
 
 def after_runs(draft: Draft, count: int) -> Draft:
-    """What the form shows once they are submitted: with increments, the next seed."""
-    if draft.seed_mode is not SeedMode.INCREMENT or not draft.has_seed:
+    """What the form shows once they are submitted: the next seed, where seeds are counted."""
+    if draft.seed_mode not in COUNTED or not draft.has_seed:
         return draft
     return msgspec.structs.replace(draft, graph=_seeded(draft, count))
 
@@ -146,7 +148,8 @@ def _seeded(draft: Draft, index: int) -> dict[str, Any]:
     graph = dict(draft.graph)
     for node_id, name in seed_places(graph):  # each its own: several seeds of a workflow stay apart
         given = inputs(graph, node_id)
-        graph[node_id] = {**graph[node_id], "inputs": {**given, name: (given[name] + index) % (MAX_SEED + 1)}}
+        counted = max(0, given[name] + COUNTED[draft.seed_mode] * index)  # downwards the page stops at 0
+        graph[node_id] = {**graph[node_id], "inputs": {**given, name: counted % (MAX_SEED + 1)}}
     return graph
 
 

@@ -19,6 +19,11 @@ from comfytui.workflow.check import Problem
 from comfytui.workflow.graph import Place, class_type, title
 from comfytui.workflow.summary import Facts, facts
 
+SEEDS = {
+    SeedMode.RANDOM: "a new one for each run",
+    SeedMode.INCREMENT: "one more with each run",
+    SeedMode.DECREMENT: "one less with each run",
+}
 WIDTH = 60  # cells of a value in the list of changes
 LISTED = 12  # problems; the rest are counted
 
@@ -33,7 +38,7 @@ def changed(draft: Draft, palette: Palette) -> RenderableType:
         value.append("taken out" if change.after is None else _value(change.after), palette.accent)
         rows.append((Text(sanitize.line(change.label), palette.dim), value))
     if draft.has_seed and draft.seed_mode is not SeedMode.FIXED:
-        each = "a new one for each run" if draft.seed_mode is SeedMode.RANDOM else "one more with each run"
+        each = SEEDS[draft.seed_mode]
         rows.append((Text("seed", palette.dim), Text(each, palette.accent)))
     return pairs(rows) if rows else Text("nothing: it runs as it is in the file", palette.dim)
 

@@ -94,6 +94,9 @@ def test_seeds_of_several_runs(count: int) -> None:
     counted = draft(SeedMode.INCREMENT)
     assert [seed_of(graph) for graph in drafts.runs(counted, count)] == list(range(42, 42 + count))
     assert seed_of(drafts.after_runs(counted, count).graph) == 42 + count
+    down = draft(SeedMode.DECREMENT)
+    assert [seed_of(graph) for graph in drafts.runs(down, count)] == list(range(42, 42 - count, -1))
+    assert seed_of(drafts.after_runs(down, count).graph) == 42 - count
     drawn = [seed_of(graph) for graph in drafts.runs(draft(SeedMode.RANDOM), count)]
     assert len(set(drawn)) == count and 42 not in drawn
 
@@ -101,6 +104,8 @@ def test_seeds_of_several_runs(count: int) -> None:
 def test_the_largest_seed_wraps_around() -> None:
     at_end = drafts.edit(draft(SeedMode.INCREMENT), SEED, 2**64 - 1)
     assert [seed_of(graph) for graph in drafts.runs(at_end, 2)] == [2**64 - 1, 0]
+    at_start = drafts.edit(draft(SeedMode.DECREMENT), SEED, 1)
+    assert [seed_of(graph) for graph in drafts.runs(at_start, 3)] == [1, 0, 0]
 
 
 def test_a_workflow_without_a_seed_runs_as_it_is() -> None:

@@ -32,7 +32,7 @@ WORKFLOWS = (
         "workflows.seed",
         "seed mode",
         "f4",
-        "Random, increment or fixed: what becomes of the seed with each run.",
+        "Random, increment, decrement or fixed: what becomes of the seed with each run.",
         "workflows",
         "seed_mode",
         editing,
