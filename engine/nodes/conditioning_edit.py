@@ -134,7 +134,9 @@ def reference_latents_method(conditioning: Conditioning, reference_latents_metho
         Input("vae", "VAE"),
         Input("pixels", "IMAGE"),
         Input("mask", "MASK"),
-        Input("noise_mask", "BOOLEAN", {"default": True}),
+        Input(
+            "noise_mask", "BOOLEAN", {"default": True, "tooltip": "Also keep what lies outside of the mask as it is."}
+        ),
     ],
     outputs=[
         Output("CONDITIONING", "positive"),

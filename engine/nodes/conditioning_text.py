@@ -227,12 +227,16 @@ def encode_pixart(width: int, height: int, text: str, clip: Any) -> tuple[Condit
     category="conditioning",
     description="Reads a prompt for Lumina 2 behind one of the instructions it was trained with.",
     inputs=[
-        Input("system_prompt", ["superior", "alignment"]),
-        Input("user_prompt", "STRING", {"multiline": True, "dynamicPrompts": True}),
-        Input("clip", "CLIP"),
+        Input(
+            "system_prompt",
+            ["superior", "alignment"],
+            {"tooltip": "What the text encoder is told first: to look for beauty, or for closeness to the prompt."},
+        ),
+        Input("user_prompt", "STRING", {"multiline": True, "dynamicPrompts": True, "tooltip": "The prompt."}),
+        Input("clip", "CLIP", {"tooltip": "The text encoder."}),
     ],
     outputs=[
-        Output("CONDITIONING"),
+        Output("CONDITIONING", tooltip="The prompt as the model reads it."),
     ],
 )
 def encode_lumina2(system_prompt: str, user_prompt: str, clip: Any) -> tuple[Conditioning]:

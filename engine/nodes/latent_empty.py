@@ -243,7 +243,7 @@ def empty_ltxv(width: int, height: int, length: int, batch_size: int = 1) -> tup
     description="An empty latent of sound for ACE-Step.",
     inputs=[
         Input("seconds", "FLOAT", {"default": 120.0, "min": 1.0, "max": 1000.0, "step": 0.1}),
-        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096}),
+        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096, "tooltip": "How many at once."}),
     ],
     outputs=[
         Output("LATENT"),
@@ -261,7 +261,7 @@ def empty_ace_step(seconds: float, batch_size: int) -> tuple[Latent]:
     description="An empty latent of sound for Stable Audio.",
     inputs=[
         Input("seconds", "FLOAT", {"default": 47.6, "min": 1.0, "max": 1000.0, "step": 0.1}),
-        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096}),
+        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096, "tooltip": "How many at once."}),
     ],
     outputs=[
         Output("LATENT"),
@@ -278,7 +278,7 @@ def empty_audio(seconds: float, batch_size: int) -> tuple[Latent]:
     description="An empty latent of a shape for Hunyuan3D 2.",
     inputs=[
         Input("resolution", "INT", {"default": 3072, "min": 1, "max": 8192}),
-        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096}),
+        Input("batch_size", "INT", {"default": 1, "min": 1, "max": 4096, "tooltip": "How many at once."}),
     ],
     outputs=[
         Output("LATENT"),

@@ -137,9 +137,19 @@ def latent_composite_masked(
     category="latent/batch",
     description="Puts the frames of one latent video into another, from a frame on.",
     inputs=[
-        Input("destination", "LATENT"),
-        Input("index", "INT", {"default": 0, "min": -16384, "max": 16384, "step": 1}),
-        Input("source", "LATENT", optional=True),
+        Input("destination", "LATENT", {"tooltip": "The film."}),
+        Input(
+            "index",
+            "INT",
+            {
+                "default": 0,
+                "min": -16384,
+                "max": 16384,
+                "step": 1,
+                "tooltip": "The first frame that is replaced; below 0 from the end.",
+            },
+        ),
+        Input("source", "LATENT", {"tooltip": "What is put there; without it the film stays."}, optional=True),
     ],
     outputs=[
         Output("LATENT"),

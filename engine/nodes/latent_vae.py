@@ -56,8 +56,16 @@ def vae_encode(pixels: Tensor, vae: VAE) -> tuple[Latent]:
         Input("vae", "VAE"),
         Input("tile_size", "INT", {"default": 512, "min": 64, "max": 4096, "step": 32}),
         Input("overlap", "INT", {"default": 64, "min": 0, "max": 4096, "step": 32}),
-        Input("temporal_size", "INT", {"default": 64, "min": 8, "max": 4096, "step": 4}),
-        Input("temporal_overlap", "INT", {"default": 8, "min": 4, "max": 4096, "step": 4}),
+        Input(
+            "temporal_size",
+            "INT",
+            {"default": 64, "min": 8, "max": 4096, "step": 4, "tooltip": "Of films: frames at a time."},
+        ),
+        Input(
+            "temporal_overlap",
+            "INT",
+            {"default": 8, "min": 4, "max": 4096, "step": 4, "tooltip": "Of films: frames that two tiles share."},
+        ),
     ],
     outputs=[
         Output("IMAGE"),
@@ -88,8 +96,16 @@ def vae_decode_tiled(
         Input("vae", "VAE"),
         Input("tile_size", "INT", {"default": 512, "min": 64, "max": 4096, "step": 64}),
         Input("overlap", "INT", {"default": 64, "min": 0, "max": 4096, "step": 32}),
-        Input("temporal_size", "INT", {"default": 64, "min": 8, "max": 4096, "step": 4}),
-        Input("temporal_overlap", "INT", {"default": 8, "min": 4, "max": 4096, "step": 4}),
+        Input(
+            "temporal_size",
+            "INT",
+            {"default": 64, "min": 8, "max": 4096, "step": 4, "tooltip": "Of films: frames at a time."},
+        ),
+        Input(
+            "temporal_overlap",
+            "INT",
+            {"default": 8, "min": 4, "max": 4096, "step": 4, "tooltip": "Of films: frames that two tiles share."},
+        ),
     ],
     outputs=[
         Output("LATENT"),

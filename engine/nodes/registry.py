@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 
 from engine.files.folders import Folders
 from engine.nodes.definition import NodeDefinition
+from engine.nodes.origins import module_of
 
 log = logging.getLogger(__name__)
 
@@ -76,4 +78,5 @@ class Registry(Mapping[str, NodeDefinition]):
 def builtin() -> Registry:
     """The nodes that come with the engine."""
     modules = [importlib.import_module(f"engine.nodes.{name}") for name in MODULES]
-    return Registry({definition.name: definition for module in modules for definition in module.NODES})
+    definitions = [definition for module in modules for definition in module.NODES]
+    return Registry({each.name: replace(each, python_module=module_of(each.name)) for each in definitions})

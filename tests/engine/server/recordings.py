@@ -99,6 +99,9 @@ def prepare(base: Path) -> None:
     plain = _without_metadata(DEMO.read_bytes())
     for name in ("parity-mini.safetensors", "parity-sd15.safetensors"):
         (checkpoints / name).write_bytes(plain)
+    for kind, name in (("loras", "parity-lora.safetensors"), ("controlnet", "parity-controlnet.safetensors")):
+        (base / "models" / kind).mkdir()
+        (base / "models" / kind / name).write_bytes(b"")
     for folder, name in (("output", "_output_images_will_be_put_here"), ("input", "example.png")):
         (base / folder).mkdir()
         (base / folder / name).write_bytes(b"")

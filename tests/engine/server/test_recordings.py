@@ -174,6 +174,8 @@ def _without_words(info: dict[str, Any]) -> dict[str, Any]:
         for spec in text["input"].get(section, {}).values():
             if len(spec) > 1 and "tooltip" in spec[1]:
                 spec[1]["tooltip"] = ""
+            if spec[1:] == [{}]:
+                del spec[1]  # options that say nothing
     return text
 
 
