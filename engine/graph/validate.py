@@ -203,7 +203,9 @@ class Validator:
             if found != MATCHED:
                 return found
             inputs = prompt[link[0]].get("inputs")
-            given: list[Any] = [inputs.get(name) for name in checks.matched(link[1])] if isinstance(inputs, dict) else []
+            given: list[Any] = (
+                [inputs.get(name) for name in checks.matched(link[1])] if isinstance(inputs, dict) else []
+            )
             source = next((each for each in given if is_link(each) and each[0] in prompt), None)
             if source is None or link[0] in seen:  # nothing is linked there, or a circle, which is refused elsewhere
                 return "*"
