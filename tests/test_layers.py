@@ -11,8 +11,7 @@ import pytest
 
 import comfytui
 
-# rich is not among them: httpx loads it for a command of its own wherever it is installed.
-HEAVY = ("textual", "torch", "diffusers", "transformers", "numpy", "aiohttp", "engine")
+HEAVY = ("textual", "rich", "torch", "diffusers", "transformers", "numpy", "aiohttp", "engine")
 PACKAGES = ("client", "workflow", "state", "settings", "cli")
 
 
