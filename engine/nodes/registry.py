@@ -40,6 +40,9 @@ MODULES = (
     "latent_batch",
     "primitives",
     "strings",
+    "mask",
+    "image_transform",
+    "image_effects",
     "audio",
     "video",
 )

@@ -34,6 +34,10 @@ class NodeInfo(Struct):
     category: str
     output_node: Annotated[bool, Meta(description="Whether a workflow may end here.")]
     output_tooltips: list[str | None] | UnsetType = UNSET
+    output_matchtypes: Annotated[
+        list[str | None] | UnsetType | None,
+        Meta(description="By output: the template of the inputs whose type it has; null where it has its own."),
+    ] = UNSET
     deprecated: bool | UnsetType = UNSET
     experimental: bool | UnsetType = UNSET
     api_node: bool | UnsetType = UNSET

@@ -214,7 +214,7 @@ class _Actor:
         request = self._made.translate(exchange["request"])
         data = base64.b64decode(request["raw_base64"]) if request.get("raw_base64") else None
         if request.get("json") is not None:
-            data = json.dumps(self._possible(exchange, _in_their_order(request["json"]))).encode()
+            data = json.dumps(_in_their_order(request["json"])).encode()
         # A note of the form's fields follows the path of an upload.
         url = URL(self._engine.url + request["path"].partition(" ")[0], encoded=True)
         headers = request.get("headers") or {}
@@ -228,12 +228,6 @@ class _Actor:
             if (note := exchange.get("note") or "").startswith("ws:"):
                 self._sockets[note[3:]][1].append(ours)
         return answer
-
-    def _possible(self, exchange: dict[str, Any], body: Any) -> Any:
-        """The failing prompt, without the one node of it that this engine does not have: any other picture does."""
-        if exchange.get("note") == "ws:execution-error" and "ImageCompositeMasked" not in self._made.object_info:
-            body["prompt"]["2"] = {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}}
-        return body
 
     async def _connect(self, name: str, exchange: dict[str, Any], stack: AsyncExitStack) -> None:
         if name in self._sockets:
