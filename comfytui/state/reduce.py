@@ -142,7 +142,7 @@ def _accepted(state: ServerState, event: c.Accepted, at: float) -> ServerState:
         client_id=str(event.extra_data.get("client_id") or ""),
         failure=None if again else job.failure,
         ended=None if again else job.ended,
-        nodes=runs.plan(event.graph, job.targets, job.nodes) if job.nodes else (),
+        nodes=runs.plan(event.graph, job.targets, job.nodes) if job.nodes or job.state is JobState.RUNNING else (),
         created=at if job.created is None else job.created,
         touched=state.version + 1,
     )
@@ -235,7 +235,7 @@ def _told_of(state: ServerState, job: Job, item: m.Prompt, seen: c.QueueSeen | c
             shape=known.shape,
             client_id=item.client_id,
             targets=targets,
-            nodes=runs.plan(graph, targets, job.nodes) if job.nodes else job.nodes,
+            nodes=runs.plan(graph, targets, job.nodes) if job.nodes or job.state is JobState.RUNNING else (),
             created=created if job.created is None else job.created,
         )
     elif item.outputs and item.outputs != job.targets:

@@ -195,6 +195,12 @@ def test_nodes_made_by_expansion_are_shown_as_their_parent() -> None:
     assert states(state.jobs[P])["3"] == "running"  # the parent is not done because a part of it is
 
 
+def test_a_job_that_began_before_the_answer_to_the_submission_has_all_its_nodes() -> None:
+    begun = m.ExecutionStart(prompt_id="p1")
+    state = play(fresh(), begun, accepted("p1"), m.Executing(prompt_id="p1", node="3"))
+    assert {node.id for node in state.jobs["p1"].nodes} == set(txt2img())
+
+
 def test_events_may_come_before_the_answer_to_the_submission() -> None:
     events = run_events()
     state = play(fresh(), *events[:6], accepted(), *events[6:])

@@ -176,8 +176,12 @@ class PromptArea(TextArea):
         self.post_message(Completing(self, self._at(self.cursor_location)))
 
 
+# Short enough that all four stand in a line beside the seed.
+SEED_WORDS = {SeedMode.RANDOM: "random", SeedMode.INCREMENT: "+1", SeedMode.DECREMENT: "−1", SeedMode.FIXED: "fixed"}
+
+
 class SeedModes(Widget, can_focus=True):
-    """What becomes of the seed: three words, one of them chosen."""
+    """What becomes of the seed: four words, one of them chosen."""
 
     BINDINGS: ClassVar = [*actions.bindings("seeds")]
     COMPONENT_CLASSES: ClassVar = {"seed--chosen", "seed--other"}
@@ -209,7 +213,7 @@ class SeedModes(Widget, can_focus=True):
         for mode in SeedMode:
             here = mode is self.mode
             style = self.get_component_rich_style("seed--chosen" if here else "seed--other", partial=True)
-            text.append(("▸ " if here else "  ") + mode.value, style)
+            text.append(("▸ " if here else "  ") + SEED_WORDS[mode], style)
             text.append(" ")
         return text
 
@@ -221,7 +225,7 @@ class SeedModes(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         at = 0
         for mode in SeedMode:
-            at += len(mode.value) + 3
+            at += len(SEED_WORDS[mode]) + 3
             if event.x < at:
                 self.show(mode)
                 self.post_message(self.Chosen(mode))
