@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,7 +55,7 @@ def start_scripts(found: dict[str, Path]) -> dict[str, str]:
     for name, path in found.items():
         script = path / "prestartup_script.py"
         if script.is_file():
-            problem = _bounded(name, lambda script=script, name=name: _execute(f"{PACKAGE}_start.{name}", script))  # type: ignore[misc]
+            problem = _bounded(name, partial(_execute, f"{PACKAGE}_start.{name}", script))
             if problem is not None:
                 failures[name] = f"prestartup_script.py: {problem}"
                 log.error("The start script of the custom nodes %s failed: %s", name, problem)
@@ -74,7 +75,7 @@ def load(found: dict[str, Path], taken: Collection[str]) -> Loaded:
         began = time.monotonic()
         before = set(sys.modules)
         answer: list[ModuleType] = []
-        problem = _bounded(name, lambda path=path, name=name, answer=answer: answer.append(_import(name, path)))  # type: ignore[misc]
+        problem = _bounded(name, partial(_import_into, answer, name, path))
         _forget_helpers(name, path, before)
         if problem is None:
             problem = _take(name, path, answer[0], taken, loaded)
@@ -84,6 +85,10 @@ def load(found: dict[str, Path], taken: Collection[str]) -> Loaded:
         else:
             log.info("Loaded the custom nodes %s in %.1f s", name, time.monotonic() - began)
     return loaded
+
+
+def _import_into(answer: list[ModuleType], name: str, path: Path) -> None:
+    answer.append(_import(name, path))
 
 
 def _bounded(name: str, work: Callable[[], object]) -> str | None:

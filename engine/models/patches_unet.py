@@ -91,7 +91,8 @@ def freeu(b1: float, b2: float, s1: float, s2: float, second: bool = True) -> Ne
 
     @contextmanager
     def install(network: nn.Module) -> Iterator[None]:
-        base = int(network.conv_in.out_channels)  # type: ignore[union-attr, arg-type]
+        first: Any = network.conv_in  # a convolution, which nn.Module does not know
+        base = int(first.out_channels)
         factors = {base * 4: (b1, s1), base * 2: (b2, s2)}
 
         def change(h: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:

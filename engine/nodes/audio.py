@@ -12,12 +12,12 @@ from engine.files import naming
 from engine.files.folders import Folders
 from engine.nodes.context import NodeContext
 from engine.nodes.definition import Input, NodeDefinition, Output, node
+from engine.nodes.embedded import HIDDEN, embedded
 from engine.nodes.inputs import exists, version
 
 if TYPE_CHECKING:
     from engine.media.audio import Audio, Kind
 
-_HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
 _LARGE = 18446744073709551615
 _PREFIX = Input("filename_prefix", "STRING", {"default": "audio/ComfyUI", "multiline": False})
 _TEMP_PREFIX = "ComfyUI_temp_" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(5))
@@ -232,12 +232,6 @@ def _save(
     return {"ui": {"audio": saved}}
 
 
-def _tags(context: NodeContext, prompt: Any, extra_pnginfo: Any) -> dict[str, Any]:
-    if not context.metadata:
-        return {}
-    return ({} if prompt is None else {"prompt": prompt}) | dict(extra_pnginfo or {})
-
-
 @node(
     "SaveAudio",
     display_name="Save Audio (FLAC)",
@@ -245,13 +239,13 @@ def _tags(context: NodeContext, prompt: Any, extra_pnginfo: Any) -> dict[str, An
     category="audio",
     description="Writes FLAC files, which lose nothing, to the output folder, with the workflow inside.",
     inputs=[Input("audio", "AUDIO"), _PREFIX],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def save_flac(
     audio: Audio, context: NodeContext, filename_prefix: str = "ComfyUI", prompt: Any = None, extra_pnginfo: Any = None
 ) -> dict[str, Any]:
-    tags = _tags(context, prompt, extra_pnginfo)
+    tags = embedded(context, prompt, extra_pnginfo)
     return _save(context.folders.output, "output", filename_prefix, audio, "flac", "", tags, context)
 
 
@@ -262,7 +256,7 @@ def save_flac(
     category="audio",
     description="Writes MP3 files to the output folder, with the workflow inside.",
     inputs=[Input("audio", "AUDIO"), _PREFIX, Input("quality", ["V0", "128k", "320k"], {"default": "V0"})],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def save_mp3(
@@ -273,7 +267,7 @@ def save_mp3(
     prompt: Any = None,
     extra_pnginfo: Any = None,
 ) -> dict[str, Any]:
-    tags = _tags(context, prompt, extra_pnginfo)
+    tags = embedded(context, prompt, extra_pnginfo)
     return _save(context.folders.output, "output", filename_prefix, audio, "mp3", quality, tags, context)
 
 
@@ -288,7 +282,7 @@ def save_mp3(
         _PREFIX,
         Input("quality", ["64k", "96k", "128k", "192k", "320k"], {"default": "128k"}),
     ],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def save_opus(
@@ -299,7 +293,7 @@ def save_opus(
     prompt: Any = None,
     extra_pnginfo: Any = None,
 ) -> dict[str, Any]:
-    tags = _tags(context, prompt, extra_pnginfo)
+    tags = embedded(context, prompt, extra_pnginfo)
     return _save(context.folders.output, "output", filename_prefix, audio, "opus", quality, tags, context)
 
 
@@ -310,11 +304,11 @@ def save_opus(
     category="audio",
     description="Plays in the web page; kept until the engine stops.",
     inputs=[Input("audio", "AUDIO")],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def preview_audio(audio: Audio, context: NodeContext, prompt: Any = None, extra_pnginfo: Any = None) -> dict[str, Any]:
-    tags = _tags(context, prompt, extra_pnginfo)
+    tags = embedded(context, prompt, extra_pnginfo)
     return _save(context.folders.temp, "temp", _TEMP_PREFIX, audio, "flac", "", tags, context)
 
 

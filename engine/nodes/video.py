@@ -11,6 +11,7 @@ from engine.files import naming
 from engine.files.folders import Folders
 from engine.nodes.context import NodeContext
 from engine.nodes.definition import Input, NodeDefinition, Output, node
+from engine.nodes.embedded import HIDDEN, embedded
 from engine.nodes.inputs import exists, version
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from engine.media.audio import Audio
     from engine.media.video import Video
-
-_HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
 
 
 def _films(folders: Folders) -> list[str]:
@@ -104,7 +103,7 @@ def video_components(video: Video, context: NodeContext) -> tuple[Tensor, Audio 
         Input("format", ["auto", "mp4"], {"default": "auto", "tooltip": "The kind of file."}),
         Input("codec", ["auto", "h264"], {"default": "auto", "tooltip": "How its pictures are packed."}),
     ],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def save_video(
@@ -117,7 +116,7 @@ def save_video(
     extra_pnginfo: Any = None,
 ) -> dict[str, Any]:
     file = BytesIO()
-    video.save_to(file, format, codec, _tags(context, prompt, extra_pnginfo), context.check)
+    video.save_to(file, format, codec, embedded(context, prompt, extra_pnginfo), context.check)
     return _saved(context, filename_prefix, video.get_dimensions(), file.getvalue(), ".mp4")
 
 
@@ -138,7 +137,7 @@ def save_video(
             {"default": 32.0, "min": 0, "max": 63.0, "step": 1, "tooltip": "Lower is better, and larger."},
         ),
     ],
-    hidden=_HIDDEN,
+    hidden=HIDDEN,
     output_node=True,
 )
 def save_webm(
@@ -154,7 +153,7 @@ def save_webm(
     from engine.media.video import VideoComponents, encode_webm
 
     film = VideoComponents(images, Fraction(round(fps * 1000), 1000))
-    data = encode_webm(film, codec, crf, _tags(context, prompt, extra_pnginfo), context.check)
+    data = encode_webm(film, codec, crf, embedded(context, prompt, extra_pnginfo), context.check)
     return _saved(context, filename_prefix, (images.shape[2], images.shape[1]), data, ".webm")
 
 
@@ -163,12 +162,6 @@ def _saved(context: NodeContext, prefix: str, size: tuple[int, int], data: bytes
     name = naming.save(place, data, suffix, durable=True)
     entry = {"filename": name, "subfolder": place.subfolder, "type": "output"}
     return {"ui": {"images": [entry], "animated": (True,)}}
-
-
-def _tags(context: NodeContext, prompt: Any, extra_pnginfo: Any) -> dict[str, Any]:
-    if not context.metadata:
-        return {}
-    return ({} if prompt is None else {"prompt": prompt}) | dict(extra_pnginfo or {})
 
 
 NODES: tuple[NodeDefinition, ...] = (load_video, create_video, video_components, save_video, save_webm)

@@ -209,7 +209,7 @@ def sample_levels(
             )
         leave = model.latent_format.leave
         # ordinary tensors leave: those made in inference mode may not be changed by anybody
-        return tuple(leave(t).cpu().clone() for t in (x, last[0] if last else x))  # type: ignore[return-value]
+        return leave(x).cpu().clone(), leave(last[0] if last else x).cpu().clone()
 
 
 def _denoiser(guider: Guider, shape: Sequence[int], inpaint: Inpaint | None, check: Callable[[], None]) -> Denoiser:
