@@ -64,8 +64,8 @@ async def size_of(url: str) -> int | None:
     """Bytes, as the server says; None if it does not say. Raises FetchError."""
     try:
         async with _client() as client, _opened(client, "HEAD", url, {"Accept-Encoding": "identity"}) as answer:
-            if answer.status_code in (405, 501):
-                return None
+            if 400 <= answer.status_code < 500 or answer.status_code == 501:
+                return None  # signed addresses refuse this where they answer GET, and only that counts
             _check(answer, url)
             return _length(answer)
     except _BrokenError as error:
@@ -91,6 +91,7 @@ async def fetch(
         part = target.with_name(f"{target.name}.part")
         with part.open("ab+") as file:
             _lock(file, target)
+            await asyncio.to_thread(_still_ours, file, part, target)
             async with _client() as client:
                 await _fill(client, url, file, part, progress)
             await asyncio.to_thread(_finish, file, part, target, sha256)
@@ -269,6 +270,16 @@ def _lock(file: BufferedRandom, target: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise FetchError(f"{target.name} is being fetched already, by another program") from error
+
+
+def _still_ours(file: BufferedRandom, part: Path, target: Path) -> None:
+    """Between our opening and our lock another program may have finished: what we hold is then its whole file."""
+    try:
+        same = os.path.samestat(os.fstat(file.fileno()), part.stat())
+    except FileNotFoundError:
+        same = False
+    if not same or os.path.lexists(target):
+        raise FetchError(f"{target.name} was being fetched by another program, which has just ended; look again")
 
 
 def _origin(part: Path) -> _Origin:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from comfytui.client.model_files import ModelFile
+from comfytui.client.model_files import ModelFile, ModelFolder
 from comfytui.client.target import Target
 from comfytui.fetching.errors import FetchError
 from comfytui.state.connection import Connection
@@ -36,7 +36,9 @@ async def path_of(connection: Connection, model: ToldModel) -> Path:
     if not folder.paths:
         raise FetchError(f"{place} is not fetched: the server does not tell where its models are; it is too old")
     files = await connection.model_files.load(folder)
-    root = await asyncio.to_thread(_usable, folder.paths, files)
+    root, proven = await asyncio.to_thread(_usable, folder.paths, files)
+    if root is not None and not proven and not await _known_elsewhere(connection, folder):
+        root = None  # it is empty here as there, which proves nothing: the port may be forwarded from afar
     if root is None:
         told = ", ".join(folder.paths)
         raise FetchError(
@@ -61,16 +63,32 @@ def is_local(target: Target) -> bool:
         return False
 
 
-def _usable(paths: Sequence[str], files: Sequence[ModelFile]) -> Path | None:
-    """The first folder that we may write to and that holds what the server says is in it: a port may be forwarded from afar."""
+def _usable(paths: Sequence[str], files: Sequence[ModelFile]) -> tuple[Path | None, bool]:
+    """The first folder that we may write to and that holds what the server says is in it, and whether that is anything."""
     for index, each in enumerate(paths):
         root = Path(each)
         if not root.is_absolute() or not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
             continue
         here = [file for file in files if file.place == index][:COMPARED]
         if all(_same(root, file) for file in here):
-            return root
-    return None
+            return root, bool(here)
+    return None, False
+
+
+async def _known_elsewhere(connection: Connection, but: ModelFolder) -> bool:
+    """Whether a file that the server lists in a folder of another kind lies here, with its size. Raises ClientError."""
+    for folder in await connection.model_files.load_folders():
+        if folder.raw == but.raw or not folder.paths:
+            continue
+        files = await connection.model_files.load(folder)
+        placed = [file for file in files if file.place is not None and file.place < len(folder.paths)][:COMPARED]
+        if placed:
+            return await asyncio.to_thread(_all_here, folder, placed)
+    return False
+
+
+def _all_here(folder: ModelFolder, files: Sequence[ModelFile]) -> bool:
+    return all(_same(Path(folder.paths[file.place or 0]), file) for file in files)
 
 
 def _same(root: Path, file: ModelFile) -> bool:

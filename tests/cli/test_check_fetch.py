@@ -57,6 +57,28 @@ def test_nobody_is_fetched_for_without_being_asked(call: Call, box: FakeComfy, s
     assert call("check", "w.json", "--yes", "--server", box.url).code == Exit.USAGE
 
 
+def test_an_empty_folder_is_the_servers_if_another_one_is(
+    call: Call, box: FakeComfy, served: Mirror, tmp_path: Path
+) -> None:
+    loras = tmp_path / "loras"
+    loras.mkdir()
+    (loras / "a.safetensors").write_bytes(b"123")
+    (tmp_path / "models" / "old.safetensors").unlink()
+
+    async def folders(_: web.Request) -> web.Response:
+        kinds = {"diffusion_models": str(tmp_path / "models"), "loras": str(loras)}
+        return web.json_response([{"name": name, "folders": [path]} for name, path in kinds.items()])
+
+    async def listed(_: web.Request) -> web.Response:
+        return web.json_response([{"name": "a.safetensors", "pathIndex": 0, "size": 3}])
+
+    box.call("answer", "GET", "/experiment/models", folders)
+    box.call("answer", "GET", "/experiment/models/loras", listed)
+    (tmp_path / "w.json").write_text(page(f"{served.url}/{NAME}"))
+    assert call("check", "w.json", "--fetch", "--yes", "--server", box.url).code == 0
+    assert (tmp_path / "models" / "flux" / NAME).read_bytes() == BODY
+
+
 def test_a_wrong_hash_leaves_nothing(call: Call, box: FakeComfy, served: Mirror, tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text(page(f"{served.url}/{NAME}", "0" * 64))
     done = call("check", "w.json", "--fetch", "--yes", "--server", box.url)
@@ -75,6 +97,12 @@ def elsewhere(box: FakeComfy, folder: Path) -> str:
         return web.json_response([{"name": "theirs.safetensors", "pathIndex": 0, "size": 5}])
 
     box.call("answer", "GET", "/experiment/models/diffusion_models", listed)
+    return "another machine's"
+
+
+def empty(box: FakeComfy, folder: Path) -> str:
+    """It is empty there as it is here, which proves nothing."""
+    (folder / "models" / "old.safetensors").unlink()
     return "another machine's"
 
 
@@ -98,7 +126,7 @@ def leaves(box: FakeComfy, folder: Path) -> str:
     return "is outside of"
 
 
-@pytest.mark.parametrize("broken", [elsewhere, absent, old, leaves])
+@pytest.mark.parametrize("broken", [elsewhere, empty, absent, old, leaves])
 def test_only_folders_that_are_surely_the_servers_are_written_to(
     call: Call, box: FakeComfy, served: Mirror, tmp_path: Path, broken: Break
 ) -> None:

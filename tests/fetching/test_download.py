@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,30 @@ async def test_two_at_once_are_refused(served: Mirror, target: Path) -> None:
         fcntl.flock(other.fileno(), fcntl.LOCK_EX)
         with pytest.raises(FetchError, match="being fetched already"):
             await fetch(f"{served.url}/a", target)
+
+
+async def test_a_file_that_another_program_finishes_meanwhile_is_left_alone(
+    served: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.parent.mkdir(parents=True)
+    part = target.with_name("base.safetensors.part")
+    part.write_bytes(b"theirs, whole")
+    lock = download._lock
+
+    def late(file: BufferedRandom, path: Path) -> None:
+        os.link(part, path)
+        part.unlink()
+        lock(file, path)
+
+    monkeypatch.setattr(download, "_lock", late)
+    with pytest.raises(FetchError, match="by another program"):
+        await fetch(f"{served.url}/a", target)
+    assert target.read_bytes() == b"theirs, whole"
+
+
+async def test_a_host_that_only_answers_get_does_not_tell_the_size(served: Mirror) -> None:
+    served.status = 403
+    assert await size_of(f"{served.url}/a") is None
 
 
 async def test_a_file_larger_than_the_disk_is_refused_before_it_comes(
